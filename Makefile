@@ -1,0 +1,69 @@
+# `make run` serves the product on this machine, `make test` proves it; both need only python3 and make.
+
+PYTHON ?= python3
+PY := .venv/bin/python
+export SAM_CLI_TELEMETRY := 0
+
+
+.DEFAULT_GOAL := help
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+.venv/run: requirements/run.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "imagetrail needs Python 3.11 or later; set PYTHON=python3.x")'
+	test -x $(PY) || $(PYTHON) -m venv .venv
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/run.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/test: .venv/run requirements/test.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/test.txt
+	@touch $@
+
+.venv/bench: .venv/run requirements/bench.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/bench.txt
+	@touch $@
+
+.venv-build/ready: requirements/build.txt
+	test -x .venv-build/bin/python || $(PYTHON) -m venv .venv-build
+	.venv-build/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/build.txt
+	@touch $@
+
+run: .venv/run  ## serve everything on PORT (default 3000), data in DATA_DIR (default .imagetrail)
+	@exec $(PY) -m local.run
+
+token: .venv/run  ## print a bearer token: make token SUB=alice [GROUPS=admin]
+	@$(PY) -m local.token "$(SUB)" $(GROUPS)
+
+invoke: .venv/run  ## run one handler: make invoke FUNCTION=GetImage EVENT=tests/events/get_image.json
+	@$(PY) -m local.invoke "$(FUNCTION)" "$(EVENT)"
+
+test: .venv/test  ## unit, integration and end-to-end tests
+	$(PY) -m pytest
+
+unit: .venv/test  ## the tests that need no socket
+	$(PY) -m pytest tests/unit
+
+lint: .venv/test  ## ruff and mypy
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+bench: .venv/bench  ## measure, print a table, write build/bench.json
+	$(PY) -m tests.bench
+
+openapi: .venv/run  ## write the OpenAPI document from the models and the template
+	$(PY) -m local.openapi
+
+build: .venv-build/ready  ## sam build
+	PATH="$(CURDIR)/.venv-build/bin:$$PATH" .venv-build/bin/sam build
+
+validate: .venv-build/ready  ## sam validate --lint and cfn-lint over every template
+	.venv-build/bin/sam validate --lint
+	.venv-build/bin/cfn-lint template.yaml infra/*.yaml
+
+clean:  ## remove what was built, never the data
+	rm -rf build .aws-sam .venv .venv-build
+
+.PHONY: help run token invoke test unit lint bench openapi build validate clean

@@ -1,0 +1,10 @@
+"""GET /ai/openapi.json"""
+
+from imagetrail import openapi_document, wiring
+from imagetrail.http import Request, Response
+
+
+@wiring.endpoint(answers={200: "OpenApi"})
+def handler(_request: Request) -> Response:
+    """The OpenAPI 3.1 document of this API."""
+    return Response(200, openapi_document.text(), {"cache-control": "public, max-age=300"})

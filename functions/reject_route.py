@@ -1,0 +1,10 @@
+"""Every path and method that no route takes"""
+
+from imagetrail import openapi_document, wiring
+from imagetrail.http import Request, Response
+
+
+@wiring.endpoint(answers={})
+def handler(request: Request) -> Response:
+    """404, or 405 with the methods that the path does take."""
+    raise openapi_document.rejection(request.method, request.path)

@@ -1,0 +1,1 @@
+"""imagetrail: the audit trail of an image-generation product."""

@@ -1,0 +1,162 @@
+"""Signed requests to AWS over one kept-alive connection per thread: the way every function reaches DynamoDB and S3."""
+
+from __future__ import annotations
+
+import http.client
+import random
+import ssl
+import threading
+import time
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+
+import orjson
+
+from imagetrail.errors import Unavailable
+from imagetrail.sigv4 import Credentials, signed_headers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+ATTEMPTS = 4
+TIMEOUT_SECONDS = 5.0
+_FIRST_PAUSE_SECONDS = 0.05
+_RETRIED_STATUS = frozenset({429, 500, 502, 503, 504})
+_RETRIED_CODES = frozenset(
+    {
+        "ItemCollectionSizeLimitExceededException",
+        "LimitExceededException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "SlowDown",
+        "ThrottlingException",
+        "TransactionInProgressException",
+    }
+)
+
+
+class AwsError(Exception):
+    """AWS refused a request for good. The message names only AWS's code: it may be logged, never shown."""
+
+    def __init__(self, service: str, code: str, document: Mapping[str, Any]) -> None:
+        super().__init__(f"{service}: {code}")
+        self.code = code
+        self.document = document
+
+
+class Reply(NamedTuple):
+    """An answer of AWS: header names are lower-case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class Endpoint:
+    """One AWS service in one region.
+
+    A request is tried up to four times, with jitter between, while AWS is away, overloaded or throttling; then it
+    is `Unavailable`. Only requests that may be repeated safely belong here: every write of this project is
+    idempotent, by its condition or its transaction token.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        region: str,
+        credentials: Credentials,
+        url: str | None = None,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.service, self._region, self._credentials = service, region, credentials
+        parts = urlsplit(url or f"https://{service}.{region}.amazonaws.com")
+        self._secure, self.host = parts.scheme == "https", parts.netloc
+        self._now, self._pause = now, pause
+        self._local = threading.local()
+
+    def request(self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"", query: str = "") -> Reply:
+        """The final answer, whatever its status, that needs no further retry. Raises Unavailable."""
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                self._pause(random.random() * _FIRST_PAUSE_SECONDS * 2**attempt)  # noqa: S311 (jitter)
+            signed = signed_headers(
+                method,
+                path,
+                query,
+                {**headers, "host": self.host},
+                body,
+                credentials=self._credentials,
+                region=self._region,
+                service=self.service,
+                now=self._now(),
+            )
+            try:
+                reply = self._exchange(method, f"{path}?{query}" if query else path, signed, body)
+            except (OSError, http.client.HTTPException):
+                self._drop()
+                continue
+            if reply.status not in _RETRIED_STATUS and not self._is_throttled(reply):
+                return reply
+        raise Unavailable
+
+    def call(self, target: str, payload: Mapping[str, Any], content_type: str) -> dict[str, Any]:
+        """One operation of a JSON-protocol service. Raises AwsError and Unavailable."""
+        headers = {"x-amz-target": target, "content-type": content_type}
+        reply = self.request("POST", "/", headers, orjson.dumps(payload))
+        document: dict[str, Any] = orjson.loads(reply.body) if reply.body else {}
+        if reply.status != 200:
+            raise AwsError(self.service, _error_code(document), document)
+        return document
+
+    def _exchange(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        connection: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
+        reused = connection is not None
+        if connection is None:
+            connection = self._local.connection = self._connect()
+        try:
+            connection.request(method, target, body, headers)
+            answer = connection.getresponse()
+            content = answer.read()
+        except (ConnectionError, http.client.BadStatusLine):
+            if not reused:
+                raise
+            # AWS closes idle connections; that is no fault and costs no attempt.
+            self._drop()
+            return self._exchange(method, target, headers, body)
+        if answer.will_close:
+            self._drop()
+        return Reply(answer.status, {name.lower(): value for name, value in answer.getheaders()}, content)
+
+    def _connect(self) -> http.client.HTTPConnection:
+        if self._secure:
+            return http.client.HTTPSConnection(self.host, timeout=TIMEOUT_SECONDS, context=_trust())
+        return http.client.HTTPConnection(self.host, timeout=TIMEOUT_SECONDS)
+
+    def _drop(self) -> None:
+        connection = getattr(self._local, "connection", None)
+        if connection is not None:
+            connection.close()
+            self._local.connection = None
+
+    @staticmethod
+    def _is_throttled(reply: Reply) -> bool:
+        if reply.status != 400 or not reply.body.startswith(b"{"):
+            return False
+        document = orjson.loads(reply.body)
+        reasons = {reason.get("Code") for reason in document.get("CancellationReasons", ())}
+        # A transaction that only met another one is worth a retry; one whose condition failed is not.
+        contended = bool(reasons & {"TransactionConflict", "ThrottlingError"})
+        return _error_code(document) in _RETRIED_CODES or (contended and "ConditionalCheckFailed" not in reasons)
+
+
+def _error_code(document: Mapping[str, Any]) -> str:
+    return str(document.get("__type", "unknown")).rpartition("#")[2]
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    return ssl.create_default_context()

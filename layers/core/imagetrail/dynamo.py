@@ -1,0 +1,224 @@
+"""DynamoDB: items as plain dictionaries, and the few operations this project uses."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from imagetrail.aws import AwsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from imagetrail.aws import Endpoint
+
+Item = dict[str, Any]
+"""Attribute names to str, bool, int, float, list, dict or set of str. An attribute that is None is absent."""
+
+
+class ConditionFailedError(Exception):
+    """The condition of a write did not hold. `failed` tells which parts of a transaction."""
+
+    def __init__(self, failed: Sequence[bool]) -> None:
+        super().__init__("the condition of a write did not hold")
+        self.failed = tuple(failed)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Part of a query: `examined` items were read, `count` matched; `last` is where a following one starts."""
+
+    items: list[Item]
+    count: int
+    examined: int
+    last: Item | None
+
+
+@dataclass(slots=True)
+class Expression:
+    """An expression with its placeholders. `#name` and `:name` are filled from `values`' names."""
+
+    text: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Dynamo:
+    """The tables of one region, through one signed endpoint."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+
+    def get(self, table: str, key: str, *, consistent: bool = False) -> Item | None:
+        """The item whose `id` is `key`. One read."""
+        request = {"TableName": table, "Key": {"id": {"S": key}}, "ConsistentRead": consistent}
+        found = self._call("GetItem", request).get("Item")
+        return None if found is None else from_attributes(found)
+
+    def query(
+        self,
+        table: str,
+        index: str,
+        key: Expression,
+        *,
+        newest_first: bool,
+        limit: int,
+        start: Item | None = None,
+        keep: Expression | None = None,
+        count_only: bool = False,
+    ) -> Page:
+        """At most `limit` items are examined, those that `keep` does not match are left out. One call."""
+        request: dict[str, Any] = {
+            "TableName": table,
+            "IndexName": index,
+            "KeyConditionExpression": key.text,
+            "ScanIndexForward": not newest_first,
+            "Limit": limit,
+        }
+        values = dict(key.values)
+        if keep is not None:
+            request["FilterExpression"] = keep.text
+            values |= keep.values
+        request |= _placeholders(f"{key.text} {keep.text if keep else ''}", values)
+        if start is not None:
+            request["ExclusiveStartKey"] = to_attributes(start)
+        if count_only:
+            request["Select"] = "COUNT"
+        answer = self._call("Query", request)
+        last = answer.get("LastEvaluatedKey")
+        return Page(
+            [from_attributes(item) for item in answer.get("Items", ())],
+            answer["Count"],
+            answer["ScannedCount"],
+            None if last is None else from_attributes(last),
+        )
+
+    def put(self, table: str, item: Item, condition: Expression) -> None:
+        """Raises ConditionFailedError."""
+        self._call("PutItem", put(table, item, condition)["Put"])
+
+    def transact(self, writes: Sequence[Mapping[str, Any]]) -> None:
+        """All of `writes` (made by `put` and `update`) or none, once, even if the call has to be repeated.
+
+        Raises ConditionFailedError.
+        """
+        request = {"ClientRequestToken": secrets.token_hex(16), "TransactItems": list(writes)}
+        self._call("TransactWriteItems", request)
+
+    def _call(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            return self._endpoint.call(f"DynamoDB_20120810.{operation}", request, "application/x-amz-json-1.0")
+        except AwsError as error:
+            if error.code == "ConditionalCheckFailedException":
+                raise ConditionFailedError([True]) from None
+            if error.code == "TransactionCanceledException":
+                reasons = [reason.get("Code") for reason in error.document.get("CancellationReasons", ())]
+                if "ConditionalCheckFailed" in reasons:
+                    raise ConditionFailedError([reason == "ConditionalCheckFailed" for reason in reasons]) from None
+            raise
+
+
+def put(table: str, item: Item, condition: Expression) -> dict[str, Any]:
+    """A whole item, as part of a transaction."""
+    return {
+        "Put": {
+            "TableName": table,
+            "Item": to_attributes(item),
+            "ConditionExpression": condition.text,
+            **_placeholders(condition.text, condition.values),
+        }
+    }
+
+
+def update(table: str, key: str, change: Expression, condition: Expression | None = None) -> dict[str, Any]:
+    """A change of one item, as part of a transaction."""
+    text, values = change.text, dict(change.values)
+    request: dict[str, Any] = {
+        "TableName": table,
+        "Key": {"id": {"S": key}},
+        "UpdateExpression": change.text,
+    }
+    if condition is not None:
+        request["ConditionExpression"] = condition.text
+        text, values = f"{text} {condition.text}", {**values, **condition.values}
+    return {"Update": request | _placeholders(text, values)}
+
+
+def assignment(changes: Item) -> Expression:
+    """SET every attribute of `changes`, REMOVE those that are None."""
+    kept = {name: value for name, value in changes.items() if value is not None}
+    gone = [name for name, value in changes.items() if value is None]
+    text = ("SET " + ", ".join(f"#{name} = :{name}" for name in kept)) if kept else ""
+    if gone:
+        text += " REMOVE " + ", ".join(f"#{name}" for name in gone)
+    return Expression(text, changes)
+
+
+def _placeholders(text: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    words = set(text.replace("(", " ").replace(")", " ").replace(",", " ").split())
+    names = {word: word[1:] for word in words if word.startswith("#")}
+    filled = {word: attribute(values[word[1:]]) for word in words if word.startswith(":")}
+    placeholders: dict[str, Any] = {}
+    if names:
+        placeholders["ExpressionAttributeNames"] = names
+    if filled:
+        placeholders["ExpressionAttributeValues"] = filled
+    return placeholders
+
+
+def to_attributes(item: Mapping[str, Any]) -> dict[str, Any]:
+    """An item in DynamoDB's JSON; None is left out."""
+    return {name: attribute(value) for name, value in item.items() if value is not None}
+
+
+def attribute(value: object) -> dict[str, Any]:
+    """One value in DynamoDB's JSON."""
+    match value:
+        case str():
+            return {"S": value}
+        case bool():
+            return {"BOOL": value}
+        case int() | float() | Decimal():
+            return {"N": str(value)}
+        case None:
+            return {"NULL": True}
+        case set() | frozenset():
+            return {"SS": sorted(value)}
+        case list() | tuple():
+            return {"L": [attribute(member) for member in value]}
+        case dict():
+            return {"M": {name: attribute(member) for name, member in value.items()}}
+    raise TypeError(f"DynamoDB takes no {type(value).__name__}")
+
+
+def from_attributes(attributes: Mapping[str, Mapping[str, Any]]) -> Item:
+    """An item out of DynamoDB's JSON. Whole numbers become int, others float."""
+    item = {}
+    for name, tagged in attributes.items():
+        for tag, value in tagged.items():
+            item[name] = value if tag == "S" else _FROM[tag](value)
+    return item
+
+
+def _number(text: str) -> int | float:
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)
+
+
+def _value(tagged: Mapping[str, Any]) -> Any:
+    for tag, value in tagged.items():
+        return value if tag == "S" else _FROM[tag](value)
+    raise ValueError("an attribute without a type")
+
+
+_FROM: Mapping[str, Callable[[Any], Any]] = {
+    "N": _number,
+    "BOOL": bool,
+    "NULL": lambda _: None,
+    "L": lambda members: [_value(member) for member in members],
+    "M": from_attributes,
+    "SS": set,
+}

@@ -1,0 +1,162 @@
+"""The one error hierarchy. Each error owns the HTTP status and code that a caller sees.
+
+ImagetrailError                     500 internal_error
+├── Malformed                       400 malformed_request
+│   └── InvalidCursor               400 invalid_cursor
+├── Unauthenticated                 401 unauthenticated
+├── Forbidden                       403 forbidden
+├── NotFound                        404 not_found
+├── MethodNotAllowed                405 method_not_allowed
+├── Conflict                        409 conflict
+├── TooLarge                        413 too_large
+├── Invalid                         422 invalid_request
+│   └── Blocked                     422 content_blocked
+├── QuotaExhausted                  429 quota_exhausted
+└── Unavailable                     503 service_unavailable
+    └── ModelFailed                 503 model_failed
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+class ImagetrailError(Exception):
+    """A failure with a detail that is safe to show to the caller: it never quotes AWS, a vendor or a secret.
+
+    `errors` are (field, message) pairs; `image_id` names the record that tells of a failed generation;
+    `retry_after` is in seconds.
+    """
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+    title: ClassVar[str] = "Something went wrong on our side"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        errors: Iterable[tuple[str, str]] = (),
+        retry_after: int | None = None,
+        allow: str | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.retry_after = retry_after
+        self.allow = allow
+        self.image_id: str | None = None
+
+
+class Malformed(ImagetrailError):
+    """The request cannot be read at all."""
+
+    status = 400
+    code = "malformed_request"
+    title = "The request cannot be read"
+
+
+class InvalidCursor(Malformed):
+    """A cursor that was not made for this caller and these filters."""
+
+    code = "invalid_cursor"
+    title = "The cursor is not valid here"
+
+
+class Unauthenticated(ImagetrailError):
+    """No token where one is needed, or one that does not verify."""
+
+    status = 401
+    code = "unauthenticated"
+    title = "A valid bearer token is needed"
+
+
+class Forbidden(ImagetrailError):
+    """The caller is known, and may not do this."""
+
+    status = 403
+    code = "forbidden"
+    title = "This is not yours to do"
+
+
+class NotFound(ImagetrailError):
+    """Nothing there, or nothing this caller may see."""
+
+    status = 404
+    code = "not_found"
+    title = "There is no such thing"
+
+
+class MethodNotAllowed(ImagetrailError):
+    """The path exists, with other methods."""
+
+    status = 405
+    code = "method_not_allowed"
+    title = "The path does not take this method"
+
+
+class Conflict(ImagetrailError):
+    """Somebody else changed the same thing first."""
+
+    status = 409
+    code = "conflict"
+    title = "Somebody else was faster"
+
+
+class TooLarge(ImagetrailError):
+    """More bytes than a request may have."""
+
+    status = 413
+    code = "too_large"
+    title = "The request is too large"
+
+
+class Invalid(ImagetrailError):
+    """Well-formed, with a value that is not acceptable; `errors` names each field."""
+
+    status = 422
+    code = "invalid_request"
+    title = "The request has invalid values"
+
+
+class Blocked(Invalid):
+    """The model refused the prompt or its result."""
+
+    code = "content_blocked"
+    title = "The model refused this prompt"
+
+
+class QuotaExhausted(ImagetrailError):
+    """The caller's images of the day are used up."""
+
+    status = 429
+    code = "quota_exhausted"
+    title = "The quota is used up"
+
+
+class Unavailable(ImagetrailError):
+    """Something this service stands on is away or overloaded; the same request may succeed later."""
+
+    status = 503
+    code = "service_unavailable"
+    title = "The service is not available right now"
+
+    def __init__(self, detail: str = "Please try again shortly.", *, retry_after: int = 2) -> None:
+        super().__init__(detail, retry_after=retry_after)
+
+
+class ModelFailed(Unavailable):
+    """The image model gave no usable picture."""
+
+    code = "model_failed"
+    title = "The image model failed"
+
+
+def hierarchy(root: type[ImagetrailError] = ImagetrailError) -> Iterator[type[ImagetrailError]]:
+    """Every error class, the root first: the source of the documented enumeration of codes."""
+    yield root
+    for child in root.__subclasses__():
+        yield from hierarchy(child)

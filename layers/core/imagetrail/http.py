@@ -1,0 +1,171 @@
+"""The HTTP side of a Lambda function: API Gateway's event (payload 2.0) in, its answer out, errors as problems."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from imagetrail.callers import ANONYMOUS, Caller
+from imagetrail.errors import ImagetrailError, Invalid, Malformed, TooLarge, Unauthenticated
+from imagetrail.queries import Identifier, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from imagetrail.queries import Parameter
+
+MAX_BODY_BYTES = 512 * 1024
+_RESERVE = timedelta(seconds=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request, authenticated, its query and body parsed as the route declares them."""
+
+    event: Mapping[str, Any]
+    caller: Caller = ANONYMOUS
+    query: Mapping[str, Any] = field(default_factory=dict)
+    body: Any = None
+    public_url: str = ""
+    time_left: timedelta = timedelta(seconds=10)
+
+    @property
+    def method(self) -> str:
+        """GET, POST, …"""
+        return str(self.event["requestContext"]["http"]["method"])
+
+    @property
+    def path(self) -> str:
+        """The path as it was asked for."""
+        return str(self.event["rawPath"])
+
+    def path_id(self, name: str) -> str:
+        """The UUID at `{name}` of the route's path. Raises Invalid."""
+        try:
+            return Identifier(name).parse(self.event["pathParameters"][name])
+        except ValueError as error:
+            raise Invalid("The path holds something that is no id.", errors=[(name, str(error))]) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A status with a body that becomes JSON; bytes are JSON already."""
+
+    status: int
+    body: Mapping[str, Any] | bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def as_event(self) -> dict[str, Any]:
+        """The answer in API Gateway's terms."""
+        body = self.body if isinstance(self.body, bytes) else orjson.dumps(self.body)
+        headers = {"content-type": "application/json", "cache-control": "no-store", **self.headers}
+        return {"statusCode": self.status, "headers": headers, "body": body.decode()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """What a route takes and gives. `body` is a model of `schemas`, answers are names of models there.
+
+    `problems` are the error statuses beyond those that every such route has.
+    """
+
+    query: tuple[Parameter, ...] = ()
+    body: type[Any] | None = None
+    answers: Mapping[int, str] = field(default_factory=dict)
+    problems: tuple[int, ...] = ()
+
+    def read(self, event: Mapping[str, Any], caller: Caller, public_url: str, remaining_ms: int) -> Request:
+        """The request, whole and valid. Raises Malformed, TooLarge and Invalid."""
+        return Request(
+            event=event,
+            caller=caller,
+            query=parse(self.query, event.get("queryStringParameters") or {}),
+            body=None if self.body is None else _validated(self.body, _body(event)),
+            public_url=public_url or (event.get("stageVariables") or {}).get("PublicUrl", ""),
+            time_left=timedelta(milliseconds=remaining_ms) - _RESERVE,
+        )
+
+
+def problem(error: ImagetrailError, request_id: str) -> Response:
+    """The error as RFC 9457 problem+json."""
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+        "code": error.code,
+        "request_id": request_id,
+    }
+    if error.errors:
+        body["errors"] = [{"field": name, "message": message} for name, message in error.errors]
+    if error.image_id:
+        body["image_id"] = error.image_id
+    headers = {"content-type": "application/problem+json"}
+    if error.retry_after is not None:
+        headers["retry-after"] = str(error.retry_after)
+    if error.allow is not None:
+        headers["allow"] = error.allow
+    if isinstance(error, Unauthenticated):
+        headers["www-authenticate"] = 'Bearer error="invalid_token"'
+    return Response(error.status, body, headers)
+
+
+def _body(event: Mapping[str, Any]) -> Any:
+    text = event.get("body") or ""
+    if event.get("isBase64Encoded"):
+        try:
+            raw = base64.b64decode(text, validate=True)
+        except binascii.Error:
+            raise Malformed("The body cannot be decoded.") from None
+    else:
+        raw = text.encode("utf-8", "surrogatepass")
+    if len(raw) > MAX_BODY_BYTES:
+        raise TooLarge(f"The body has {len(raw)} bytes; it may have {MAX_BODY_BYTES}.")
+    if not raw.strip():
+        raise Malformed("The body is empty. Send a JSON object.")
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        _complain_of_surrogates(raw)
+        raise Malformed(f"The body is not JSON: {error}. Send a JSON object in UTF-8.") from None
+
+
+def _complain_of_surrogates(raw: bytes) -> None:
+    """JSON can escape half a character, and nothing can store one: say which field holds it."""
+    try:
+        document = json.loads(raw)
+    except (ValueError, RecursionError):
+        return
+    fields = document.items() if isinstance(document, dict) else ()
+    broken = [name for name, value in fields if _has_surrogate(value) or _has_surrogate(name)]
+    if broken:
+        shown = [name.encode("utf-8", "replace").decode() for name in broken]
+        raise Invalid(
+            "The body holds half of a surrogate pair.",
+            errors=[(name, "must be valid Unicode: it has an unpaired surrogate") for name in shown],
+        )
+
+
+def _has_surrogate(value: object) -> bool:
+    if isinstance(value, str):
+        return any("\ud800" <= character <= "\udfff" for character in value)
+    if isinstance(value, list):
+        return any(_has_surrogate(member) for member in value)
+    return False
+
+
+def _validated(model: type[Any], document: Any) -> Any:
+    from pydantic import ValidationError
+
+    from imagetrail.schemas import messages
+
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        raise Invalid("The body has values that are not acceptable.", errors=messages(error)) from None

@@ -1,0 +1,221 @@
+"""The bodies of requests and answers: what validates the former, and what the OpenAPI document says of both."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+MAX_PROMPT = 10_000
+MAX_SEED = 4_294_967_294
+
+AspectRatio = Literal["1:1", "16:9", "9:16", "4:3", "3:4", "3:2", "2:3", "4:5", "5:4", "21:9", "9:21"]
+Quality = Literal["draft", "standard", "high"]
+Format = Literal["png", "jpg", "webp"]
+Resolution = Literal["1K", "2K", "4K"]
+Status = Literal["pending", "succeeded", "failed", "blocked"]
+Visibility = Literal["private", "public"]
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be blank")
+    return text
+
+
+def _jpeg_is_jpg(value: object) -> object:
+    return "jpg" if value == "jpeg" else value
+
+
+Prompt = Annotated[str, StringConstraints(min_length=1, max_length=MAX_PROMPT), AfterValidator(_not_blank)]
+ShortText = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_not_blank)]
+Vibe = Annotated[str, StringConstraints(min_length=1, max_length=500), AfterValidator(_not_blank)]
+Elements = Annotated[list[ShortText], Field(max_length=50)]
+Id = Annotated[UUID, Field(strict=False)]
+
+
+class RequestBody(BaseModel):
+    """A body that is refused for any field it does not know."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+class GenerateRequest(RequestBody):
+    """What to generate."""
+
+    prompt: Prompt
+    dataset_id: Id | None = Field(None, description="A dataset of yours, or a public one")
+    style: ShortText | None = None
+    aspect_ratio: AspectRatio = "1:1"
+    quality: Quality = "standard"
+    format: Annotated[Format, BeforeValidator(_jpeg_is_jpg)] = Field("png", description="jpeg is read as jpg")
+    resolution: Resolution = Field("1K", description="The longer side: 1024, 2048 or 4096 pixels")
+    negative_prompt: Prompt | None = None
+    seed: int | None = Field(None, ge=0, le=MAX_SEED, description="Random when absent")
+    model: ShortText | None = Field(None, description="The deployment's own choice when absent")
+
+
+class DatasetFields(RequestBody):
+    """A brand: what its images have in common."""
+
+    name: ShortText
+    brand: ShortText | None = None
+    vibe: Vibe | None = None
+    unique_visual_elements: Elements = Field(default_factory=list)
+    visibility: Visibility | None = Field(None, description="private when absent; always public without a token")
+
+
+class DatasetChanges(RequestBody):
+    """The fields to change; those left out stay."""
+
+    name: ShortText | None = None
+    brand: ShortText | None = None
+    vibe: Vibe | None = None
+    unique_visual_elements: Elements | None = None
+    visibility: Visibility | None = None
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class ReferenceImage(_Answer):
+    """A reference image that the model was given."""
+
+    key: str
+    sha256: str
+
+
+class Image(_Answer):
+    """The record of one generation."""
+
+    id: UUID
+    user_id: str | None
+    prompt: str
+    full_prompt: str
+    image_url: str | None
+    dataset_id: UUID | None
+    style: str | None
+    aspect_ratio: AspectRatio
+    quality: Quality
+    format: Format
+    resolution: Resolution
+    reference_images_count: int
+    unique_visual_elements: list[str] | None
+    created_at: datetime
+    status: Status
+    error: str | None
+    provider: str | None
+    model: str | None
+    seed: int | None
+    negative_prompt: str | None
+    width: int | None
+    height: int | None
+    bytes: int | None
+    sha256: str | None
+    thumbnail_url: str | None
+    cost_usd: float | None
+    generation_ms: int | None
+    parent_id: UUID | None
+    dataset_version: int | None
+    reference_images: list[ReferenceImage] | None
+    dropped_params: list[str] | None
+    favorite: bool
+    deleted_at: datetime | None
+
+
+class GeneratedImage(Image):
+    """The record of one generation, with the names that POST /ai/generate has always used."""
+
+    caption: str = Field(description="The prompt")
+    prompt_used: str = Field(description="The full prompt")
+
+
+class ImagePage(_Answer):
+    """Part of the history."""
+
+    images: list[Image]
+    count: int = Field(description="The number of images in this page")
+    offset: int
+    limit: int
+    next_cursor: str | None = Field(description="Where the next page starts; null at the end")
+
+
+class Dataset(_Answer):
+    """A brand dataset."""
+
+    id: UUID
+    user_id: str | None
+    name: str
+    brand: str | None
+    vibe: str | None
+    unique_visual_elements: list[str]
+    visibility: Visibility
+    version: int = Field(description="Grows with every change")
+    created_at: datetime
+    updated_at: datetime
+
+
+class DatasetPage(_Answer):
+    """Some datasets, newest first."""
+
+    datasets: list[Dataset]
+    count: int
+    limit: int
+    next_cursor: str | None
+
+
+class FieldError(_Answer):
+    """What is wrong with one field."""
+
+    field: str
+    message: str
+
+
+class Problem(_Answer):
+    """A problem (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+    errors: list[FieldError] | None = None
+    image_id: UUID | None = Field(None, description="The record of the generation that failed")
+
+
+def messages(error: Any) -> list[tuple[str, str]]:
+    """Each failure of a pydantic ValidationError as (field, what to change)."""
+    return [
+        (".".join(str(part) for part in failure["loc"]) or "body", _message(failure))
+        for failure in error.errors(include_url=False, include_input=False)
+    ]
+
+
+def _message(failure: Any) -> str:
+    context = failure.get("ctx", {})
+    match failure["type"]:
+        case "missing":
+            return "is required"
+        case "extra_forbidden":
+            return "is not a known field; leave it out"
+        case "literal_error":
+            return f"must be one of {context['expected']}"
+        case "string_too_long":
+            return f"must have at most {context['max_length']} characters"
+        case "string_too_short":
+            return "must not be empty"
+        case "too_long":
+            return f"must have at most {context['max_length']} entries"
+        case "value_error":
+            return str(context["error"])
+        case "uuid_parsing" | "uuid_type":
+            return "must be a UUID such as 019b2f6e-7c1a-7d32-9a55-3f1b6f0a2c11"
+        case "model_type":
+            return "must be a JSON object"
+        case "int_type":
+            return "must be a whole number"
+    return str(failure["msg"]).replace("Input should", "must").replace("must be a valid", "must be a")

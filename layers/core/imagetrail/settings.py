@@ -1,0 +1,75 @@
+"""The environment, read once and typed. No other module looks at os.environ."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+AnonymousHistory = Literal["unowned", "all", "none"]
+
+
+class MisconfiguredError(Exception):
+    """The deployment lacks a setting; the message names the environment variable."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What template.yaml tells its functions. `endpoint_url` replaces every AWS endpoint (an emulator)."""
+
+    region: str
+    access_key_id: str
+    secret_access_key: str
+    session_token: str | None
+    endpoint_url: str | None
+    images_table: str
+    datasets_table: str
+    ledger_table: str
+    bucket: str
+    model: str
+    public_url: str
+    auth_issuer: str
+    auth_audience: str
+    auth_jwks_url: str
+    auth_secret_name: str
+    anonymous_history: AnonymousHistory
+    user_daily_quota: int
+    embed_prompt: bool
+    local_run: bool
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
+        """Raises MisconfiguredError for a variable that is missing or has a value that is not allowed."""
+
+        def required(name: str) -> str:
+            if name not in environment:
+                raise MisconfiguredError(f"environment variable {name} is not set")
+            return environment[name]
+
+        anonymous_history = environment.get("ANONYMOUS_HISTORY", "unowned")
+        if anonymous_history not in ("unowned", "all", "none"):
+            raise MisconfiguredError("environment variable ANONYMOUS_HISTORY must be unowned, all or none")
+        return cls(
+            region=required("AWS_REGION"),
+            access_key_id=required("AWS_ACCESS_KEY_ID"),
+            secret_access_key=required("AWS_SECRET_ACCESS_KEY"),
+            session_token=environment.get("AWS_SESSION_TOKEN"),
+            endpoint_url=environment.get("AWS_ENDPOINT_URL"),
+            images_table=required("IMAGES_TABLE"),
+            datasets_table=required("DATASETS_TABLE"),
+            ledger_table=required("LEDGER_TABLE"),
+            bucket=required("BUCKET"),
+            model=environment.get("MODEL", "procedural"),
+            public_url=environment.get("PUBLIC_URL", ""),
+            auth_issuer=environment.get("AUTH_ISSUER", ""),
+            auth_audience=environment.get("AUTH_AUDIENCE", ""),
+            auth_jwks_url=environment.get("AUTH_JWKS_URL", ""),
+            auth_secret_name=environment.get("AUTH_SECRET_NAME", ""),
+            anonymous_history=cast("AnonymousHistory", anonymous_history),
+            user_daily_quota=int(environment.get("USER_DAILY_QUOTA", "0")),
+            embed_prompt=environment.get("EMBED_PROMPT", "true") == "true",
+            local_run=environment.get("LOCAL_RUN", "false") == "true",
+        )

@@ -1,0 +1,107 @@
+"""The sweep: final statuses for generations whose process was killed before it could write one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from imagetrail import moments, provenance
+from imagetrail.dynamo import Expression, assignment, update
+from imagetrail.errors import Unavailable
+from imagetrail.ledger import AlreadySettledError
+from imagetrail.records import UNSETTLED, image_key, stored, thumbnail_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from imagetrail.dynamo import Dynamo, Item
+    from imagetrail.ledger import Ledger
+    from imagetrail.s3 import Bucket
+
+_INDEX = "idx_generated_images_unsettled"
+_INTERRUPTED = "interrupted: the process was stopped before it could finish"
+
+
+@dataclass(slots=True)
+class Tally:
+    """What one sweep did. `poisoned` holds the ids of records that it could not settle, with the reason's type."""
+
+    succeeded: int = 0
+    failed: int = 0
+    cleaned: int = 0
+    poisoned: dict[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep:
+    """Settles every record that is past its `settle_by`."""
+
+    dynamo: Dynamo
+    images_table: str
+    ledger: Ledger
+    bucket: Bucket
+    now: Callable[[], datetime] = moments.utc_now
+
+    def run(self) -> Tally:
+        """One pass over all that is overdue. Raises Unavailable; a record that cannot be settled stops no other."""
+        tally = Tally()
+        for image_id in self._overdue():
+            try:
+                self._settle(image_id, tally)
+            except Unavailable:
+                raise
+            except Exception as error:
+                tally.poisoned = {**(tally.poisoned or {}), image_id: type(error).__name__}
+        return tally
+
+    def _overdue(self) -> Iterator[str]:
+        due = Expression(
+            "#unsettled = :unsettled AND #settle_by < :now",
+            {"unsettled": UNSETTLED, "now": moments.to_text(self.now())},
+        )
+        start = None
+        while True:
+            page = self.dynamo.query(self.images_table, _INDEX, due, newest_first=False, limit=100, start=start)
+            yield from (key["id"] for key in page.items)
+            if (start := page.last) is None:
+                return
+
+    def _settle(self, image_id: str, tally: Tally) -> None:
+        record = self.dynamo.get(self.images_table, image_id, consistent=True)
+        if record is None or "unsettled" not in record:
+            return
+        if record["status"] != "pending":
+            self._clean(record)
+            tally.cleaned += 1
+            return
+        try:
+            if (outcome := self._salvage(record)) is not None:
+                self.ledger.settle(record, outcome)
+                tally.succeeded += 1
+            else:
+                self._delete_objects(record)
+                self.ledger.settle(record, {"status": "failed", "error": _INTERRUPTED})
+                tally.failed += 1
+        except AlreadySettledError:
+            return
+
+    def _salvage(self, record: Item) -> Item | None:
+        """A picture that was paid for and stored before the process ended is kept."""
+        data = self.bucket.get(image_key(record))
+        if data is None or self.bucket.get(thumbnail_key(record)) is None:
+            return None
+        try:
+            embedded = provenance.extract(data)
+        except provenance.NoProvenance:
+            return None
+        return {**embedded, **stored(record, data)} if embedded.get("id") == record["id"] else None
+
+    def _clean(self, record: Item) -> None:
+        self._delete_objects(record)
+        done = assignment({"unsettled": None, "settle_by": None})
+        self.dynamo.transact([update(self.images_table, record["id"], done)])
+
+    def _delete_objects(self, record: Item) -> None:
+        self.bucket.delete(image_key(record))
+        self.bucket.delete(thumbnail_key(record))

@@ -1,0 +1,53 @@
+"""Structured logs, one line a call, and metrics of what was made. Neither ever holds a prompt, a token or a user."""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.logging import Logger
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.metrics import Metrics
+
+logger = Logger(location=None)
+
+
+def log_call(*, route: str, status: int, code: str | None, milliseconds: float, request_id: str) -> None:
+    """One answered request."""
+    emit = logger.info if status < 500 else logger.error
+    emit(
+        "answered",
+        extra={
+            "route": route,
+            "status": status,
+            "code": code,
+            "ms": round(milliseconds, 1),
+            "request_id": request_id,
+        },
+    )
+
+
+def log_defect(error: BaseException, request_id: str) -> None:
+    """An error nobody expected: its type and where it was raised, without its message, which may quote a prompt."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames]
+    logger.error("defect", extra={"type": type(error).__name__, "where": where, "request_id": request_id})
+
+
+def metrics() -> Metrics:
+    """The metrics of this process, in CloudWatch's embedded format; `flush_metrics` writes them."""
+    from aws_lambda_powertools.metrics import Metrics
+
+    return Metrics()
+
+
+def count(**values: float) -> None:
+    """Writes metrics at once; names that end in `Ms` are milliseconds, in `Usd` plain amounts, others counts."""
+    from aws_lambda_powertools.metrics import MetricUnit
+
+    written: Any = metrics()
+    for name, value in values.items():
+        unit = MetricUnit.Milliseconds if name.endswith("Ms") else MetricUnit.Count
+        written.add_metric(name=name, unit=MetricUnit.NoUnit if name.endswith("Usd") else unit, value=value)
+    written.flush_metrics()

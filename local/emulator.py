@@ -1,0 +1,100 @@
+"""The AWS emulator, as a child process: MiniStack, made durable and bound to its parent's life.
+
+`local.launch` starts `python -m local.emulator` with the listening socket, the data folder and a pipe on
+standard input. When the pipe closes, however the parent ended, this process saves and stops.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+from ministack import app as ministack
+from ministack.core.lambda_runtime import _workers, kill_workers
+from ministack.services import dynamodb, lambda_svc
+
+from local.journal import Journal
+from local.logs import report
+from local.snapshot import Snapshot, trim_logs
+
+SAVE_EVERY = 1.0  # seconds
+STOP_WITHIN = 10.0  # seconds
+
+
+async def run(socket: int, data: Path) -> None:
+    journal = Journal(data / "items.jsonl")
+    snapshot = Snapshot(data / "snapshot.json", journal)
+    ministack.load_state, ministack.save_all = snapshot.load, snapshot.save
+    journal.follow(dynamodb)
+    _count_loopback_as_tls()
+    _report_calls()
+
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    threading.Thread(target=_await_parent, args=(loop, stopping), daemon=True).start()
+
+    asked = asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            asked.set()
+        await ministack.app(scope, receive, send)
+
+    async def autosave() -> None:
+        while await asked.wait():
+            await asyncio.sleep(SAVE_EVERY)
+            asked.clear()
+            trim_logs()
+            journal.flush()
+            snapshot.save(ministack._build_persistence_save_dict())
+
+    async with asyncio.TaskGroup() as tasks:
+        saving = tasks.create_task(autosave())
+        await serve(app, _config(socket), shutdown_trigger=stopping.wait)
+        saving.cancel()
+    journal.flush()
+    kill_workers([worker for pool in _workers.values() for worker in pool])
+
+
+def _config(socket: int) -> Config:
+    config = Config()
+    config.bind = [f"fd://{socket}"]
+    config.keep_alive_timeout = 75
+    config.loglevel = "WARNING"
+    config.graceful_timeout = 1
+    return config
+
+
+def _await_parent(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event) -> None:
+    sys.stdin.buffer.read()
+    loop.call_soon_threadsafe(stopping.set)
+    threading.Event().wait(STOP_WITHIN)
+    os._exit(1)
+
+
+def _count_loopback_as_tls() -> None:
+    """Policies that deny plain HTTP (`aws:SecureTransport`) mean the network; this process serves loopback only."""
+    pin = ministack.pin_request_origin
+    ministack.pin_request_origin = lambda address, _secure: pin(address, True)
+
+
+def _report_calls() -> None:
+    """Every call of a function also goes to the terminal."""
+    emit = lambda_svc._emit_lambda_logs
+
+    def emit_and_report(func: Any, request_id: str, text: str, error: bool, ms: int, **rest: Any) -> None:
+        emit(func, request_id, text, error, ms, **rest)
+        report(func["config"]["FunctionName"], text, ms, failed=error)
+
+    lambda_svc._emit_lambda_logs = emit_and_report
+
+
+if __name__ == "__main__":
+    asyncio.run(run(int(sys.argv[1]), Path(sys.argv[2])))

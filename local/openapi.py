@@ -1,0 +1,127 @@
+"""Writes the OpenAPI document: the routes from the template, the rest from the handlers and the models."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic.json_schema import models_json_schema
+from samtranslator.yaml_helper import yaml_parse
+
+from imagetrail import openapi_document, schemas
+from imagetrail.errors import ImagetrailError, hierarchy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from imagetrail.wiring import Endpointed
+
+ROOT = Path(__file__).parents[1]
+_ALWAYS = (401, 422, 500, 503)
+_SCHEMAS = "#/components/schemas"
+
+
+def build() -> dict[str, Any]:
+    """The whole document, deterministic for the same sources."""
+    paths: dict[str, Any] = {}
+    used: set[str] = {"Problem"}
+    for path, method, function, handler in routes():
+        paths.setdefault(path, {})[method] = _operation(path, function, handler, used)
+    inputs = {name for name in used if issubclass(getattr(schemas, name), schemas.RequestBody)}
+    _, definitions = models_json_schema(
+        [(getattr(schemas, name), "validation" if name in inputs else "serialization") for name in sorted(used)],
+        ref_template=f"{_SCHEMAS}/{{model}}",
+    )
+    components = definitions["$defs"]
+    components["Problem"]["properties"]["code"]["enum"] = [error.code for error in hierarchy()]
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "imagetrail",
+            "version": "1",
+            "description": "Generates images and keeps the audit trail of how each came to be.",
+        },
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {
+                "bearer": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": "Optional: without it the caller is anonymous. A token that does not verify is 401.",
+                }
+            },
+        },
+        "security": [{}, {"bearer": []}],
+    }
+
+
+def routes() -> Iterator[tuple[str, str, str, Endpointed]]:
+    """Path, method, function and handler of every route of the template but the catch-all."""
+    template = yaml_parse((ROOT / "template.yaml").read_text())
+    for function, resource in template["Resources"].items():
+        for event in resource["Properties"].get("Events", {}).values() if "Properties" in resource else ():
+            if event["Type"] != "HttpApi" or event["Properties"]["Path"] == "$default":
+                continue
+            module = resource["Properties"]["Handler"].removesuffix(".handler")
+            handler = import_module(f"functions.{module}").handler
+            yield event["Properties"]["Path"], event["Properties"]["Method"].lower(), function, handler
+
+
+def _operation(path: str, function: str, handler: Endpointed, used: set[str]) -> dict[str, Any]:
+    operation, summary = handler.operation, (handler.__doc__ or "").strip()
+    parameters = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
+        for name in re.findall(r"{(\w+)}", path)
+    ] + [{"name": p.name, "in": "query", "schema": p.schema} for p in operation.query]
+    described: dict[str, Any] = {"operationId": function, "summary": summary}
+    if parameters:
+        described["parameters"] = parameters
+    problems = {*_ALWAYS, *({404} if "{" in path else ())}
+    if operation.body is not None:
+        used.add(operation.body.__name__)
+        described["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": {"$ref": f"{_SCHEMAS}/{operation.body.__name__}"}}},
+        }
+        problems |= {400, 413}
+    if any(parameter.name == "cursor" for parameter in operation.query):
+        problems.add(400)
+    problems |= set(operation.problems)
+    described["responses"] = {str(status): _answer(name, used) for status, name in operation.answers.items()} | {
+        str(status): _problem(status) for status in sorted(problems)
+    }
+    return described
+
+
+def _answer(name: str, used: set[str]) -> dict[str, Any]:
+    if not hasattr(schemas, name):
+        return {"description": name, "content": {"application/json": {"schema": {"type": "object"}}}}
+    used.add(name)
+    description = (getattr(schemas, name).__doc__ or name).strip()
+    return {
+        "description": description,
+        "content": {"application/json": {"schema": {"$ref": f"{_SCHEMAS}/{name}"}}},
+    }
+
+
+def _problem(status: int) -> dict[str, Any]:
+    errors: list[type[ImagetrailError]] = [error for error in hierarchy() if error.status == status]
+    described = "; ".join(f"`{error.code}`: {error.title}" for error in errors)
+    return {
+        "description": described,
+        "content": {"application/problem+json": {"schema": {"$ref": f"{_SCHEMAS}/Problem"}}},
+    }
+
+
+def text() -> str:
+    """The document as it is written to the file."""
+    return json.dumps(build(), indent=1, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    openapi_document.PATH.write_text(text())

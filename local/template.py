@@ -1,0 +1,164 @@
+"""template.yaml as the emulator takes it: SAM expanded, routes spelled out, code and nested stacks uploaded.
+
+The emulator differs from CloudFormation in what this module changes, and in nothing else:
+it ignores an HTTP API's `Body`, it runs functions in this virtual environment, which holds what the layers
+hold, and its user pools publish their keys at its own address.
+"""
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+from samtranslator.yaml_helper import yaml_parse
+
+from local import nested
+from local.launch import REGION
+
+ROOT = Path(__file__).resolve().parent.parent
+ARTIFACTS = "imagetrail-artifacts"
+
+Template = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Package:
+    """A template ready to deploy, and the objects it needs in the bucket of artifacts."""
+
+    template: Template
+    objects: dict[str, bytes]
+
+    @property
+    def url(self) -> str:
+        return _url(_key(json.dumps(self.template).encode(), "json"))
+
+
+def source(root: Path = ROOT) -> Template:
+    template: Template = yaml_parse((root / "template.yaml").read_text())
+    return template
+
+
+def package(parameters: dict[str, str], endpoint: str, root: Path = ROOT) -> Package:
+    template = source(root)
+    objects: dict[str, bytes] = {}
+    _without_layers(template)
+    for properties in _code(template):
+        folder = root / properties["CodeUri"]
+        key = _store(objects, _zipped(folder), "zip")
+        properties["CodeUri"] = {"Bucket": ARTIFACTS, "Key": key}
+    children = {
+        name: yaml_parse((root / resource["Properties"]["TemplateURL"]).read_text())
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == nested.STACK
+    }
+    expanded = _expanded(template, parameters)
+    _spell_out_routes(expanded["Resources"])
+    for resource in expanded["Resources"].values():
+        if resource["Type"] == "AWS::Lambda::Function":
+            variables = resource["Properties"]["Environment"]["Variables"]
+            variables["LOCAL_RUN"] = "true"
+    expanded = nested.fold(_with_local_keys(expanded, endpoint), children)
+    _store(objects, json.dumps(expanded).encode(), "json")
+    return Package(expanded, objects)
+
+
+def _expanded(template: Template, parameters: dict[str, str]) -> Template:
+    translator = Translator({}, Parser(), boto_session=boto3.Session(region_name=REGION))
+    expanded: Template = translator.translate(template, parameters)
+    translator.metrics.publish()  # it complains on standard error otherwise
+    return expanded
+
+
+def _without_layers(template: Template) -> None:
+    resources = template["Resources"]
+    template["Globals"]["Function"].pop("Layers", None)
+    for name in [name for name, resource in resources.items() if resource["Type"].endswith("::LayerVersion")]:
+        del resources[name]
+    for resource in resources.values():
+        resource.get("Properties", {}).pop("Layers", None)
+
+
+def _code(template: Template) -> Iterator[dict[str, Any]]:
+    candidates = [template["Globals"]["Function"]]
+    candidates += [resource.get("Properties", {}) for resource in template["Resources"].values()]
+    return (properties for properties in candidates if isinstance(properties.get("CodeUri"), str))
+
+
+def _spell_out_routes(resources: dict[str, Any]) -> None:
+    """Moves what each HTTP API's `Body` says into Route and Integration resources."""
+    for api, resource in list(resources.items()):
+        if resource["Type"] != "AWS::ApiGatewayV2::Api":
+            continue
+        properties = resource["Properties"]
+        body = properties.pop("Body")
+        properties.pop("FailOnWarnings", None)
+        properties |= {"Name": body["info"]["title"], "ProtocolType": "HTTP"}
+        if cors := body.get("x-amazon-apigateway-cors"):
+            properties["CorsConfiguration"] = {name[0].upper() + name[1:]: value for name, value in cors.items()}
+        for path, operations in body["paths"].items():
+            for method, operation in operations.items():
+                key = path if path == "$default" else f"{_METHODS.get(method, method.upper())} {path}"
+                name = api + hashlib.sha256(key.encode()).hexdigest()[:8]
+                integration = operation["x-amazon-apigateway-integration"]
+                resources[f"{name}Integration"] = {
+                    "Type": "AWS::ApiGatewayV2::Integration",
+                    "Properties": {
+                        "ApiId": {"Ref": api},
+                        "IntegrationType": integration["type"].upper(),
+                        "IntegrationMethod": integration["httpMethod"],
+                        "IntegrationUri": integration["uri"],
+                        "PayloadFormatVersion": integration["payloadFormatVersion"],
+                    },
+                }
+                resources[f"{name}Route"] = {
+                    "Type": "AWS::ApiGatewayV2::Route",
+                    "Properties": {
+                        "ApiId": {"Ref": api},
+                        "RouteKey": key,
+                        "Target": {"Fn::Sub": f"integrations/${{{name}Integration}}"},
+                    },
+                }
+
+
+_METHODS = {"x-amazon-apigateway-any-method": "ANY"}
+
+
+def _with_local_keys(node: Any, endpoint: str) -> Any:
+    """Points whatever reads a user pool's keys at the emulator, which serves them under its own address."""
+    if isinstance(node, list):
+        return [_with_local_keys(item, endpoint) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if node == {"Fn::GetAtt": ["Auth", "Outputs.JwksUrl"]}:
+        return {"Fn::Sub": f"{endpoint}/${{Auth.Outputs.UserPoolId}}/.well-known/jwks.json"}
+    return {name: _with_local_keys(value, endpoint) for name, value in node.items()}
+
+
+def _zipped(folder: Path) -> bytes:
+    """A folder's Python files as a zip whose bytes depend on nothing but theirs."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(folder.rglob("*.py")):
+            archive.writestr(zipfile.ZipInfo(file.relative_to(folder).as_posix()), file.read_bytes())
+    return buffer.getvalue()
+
+
+def _store(objects: dict[str, bytes], body: bytes, suffix: str) -> str:
+    key = _key(body, suffix)
+    objects[key] = body
+    return key
+
+
+def _key(body: bytes, suffix: str) -> str:
+    return f"{hashlib.sha256(body).hexdigest()[:16]}.{suffix}"
+
+
+def _url(key: str) -> str:
+    return f"https://s3.amazonaws.com/{ARTIFACTS}/{key}"
