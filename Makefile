@@ -40,7 +40,7 @@ invoke: .venv/run  ## run one handler: make invoke FUNCTION=GetImage EVENT=tests
 	@$(PY) -m local.invoke "$(FUNCTION)" "$(EVENT)"
 
 test: .venv/test  ## unit, integration and end-to-end tests
-	$(PY) -m pytest
+	$(PY) -m pytest tests/unit tests/integration tests/e2e
 
 unit: .venv/test  ## the tests that need no socket
 	$(PY) -m pytest tests/unit
@@ -51,7 +51,7 @@ lint: .venv/test  ## ruff and mypy
 	$(PY) -m mypy
 
 bench: .venv/bench  ## measure, print a table, write build/bench.json
-	$(PY) -m tests.bench
+	$(PY) -m tests.bench $(BENCH_ARGS)
 
 openapi: .venv/run  ## write the OpenAPI document from the models and the template
 	$(PY) -m local.openapi
@@ -63,7 +63,13 @@ validate: .venv-build/ready  ## sam validate --lint and cfn-lint over every temp
 	.venv-build/bin/sam validate --lint
 	.venv-build/bin/cfn-lint template.yaml infra/*.yaml
 
+built: .venv/test build requirements/built.txt  ## run what sam build makes, with Lambda's own runtime client
+	PATH="$(CURDIR)/.venv-build/bin:$$PATH" LAYER_TARGET=host .venv-build/bin/sam build --build-dir build/host
+	rm -rf build/runtime-client
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --target build/runtime-client -r requirements/built.txt
+	$(PY) -m pytest tests/built
+
 clean:  ## remove what was built, never the data
 	rm -rf build .aws-sam .venv .venv-build
 
-.PHONY: help run token invoke test unit lint bench openapi build validate clean
+.PHONY: help run token invoke test unit lint bench openapi build validate built clean

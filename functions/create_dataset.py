@@ -1,12 +1,12 @@
 """POST /ai/datasets"""
 
-from imagetrail import wiring
 from imagetrail.http import Request, Response
 from imagetrail.schemas import DatasetFields
+from imagetrail.wiring import deployment, endpoint
 
 
-@wiring.endpoint(body=DatasetFields, answers={201: "Dataset"})
+@endpoint(body=DatasetFields, answers={201: "Dataset"})
 def handler(request: Request) -> Response:
     """Create a brand dataset."""
-    dataset = wiring.datasets().create(request.caller, request.body.model_dump())
+    dataset = deployment().datasets.create(request.caller, request.body.model_dump())
     return Response(201, dataset, {"location": f"/ai/datasets/{dataset['id']}"})

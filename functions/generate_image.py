@@ -1,14 +1,15 @@
 """POST /ai/generate"""
 
-from imagetrail import records, telemetry, wiring
+from imagetrail import records, telemetry
 from imagetrail.http import Request, Response
 from imagetrail.schemas import GenerateRequest
+from imagetrail.wiring import deployment, endpoint
 
 
-@wiring.endpoint(body=GenerateRequest, answers={201: "GeneratedImage"}, problems=(429,))
+@endpoint(body=GenerateRequest, answers={201: "GeneratedImage"}, problems=(429,))
 def handler(request: Request) -> Response:
     """Generate one image and track it."""
-    record = wiring.generation().generate(request.caller, request.body, request.time_left)
+    record = deployment().generation.generate(request.caller, request.body, request.time_left)
     telemetry.count(ImagesGenerated=1, ModelMs=record["generation_ms"], CostUsd=record["cost_usd"])
     image = records.public(record, request.public_url)
     image |= {"caption": image["prompt"], "prompt_used": image["full_prompt"]}

@@ -1,10 +1,10 @@
 """GET /ai/datasets/{dataset_id}"""
 
-from imagetrail import wiring
 from imagetrail.http import Request, Response
+from imagetrail.wiring import deployment, endpoint
 
 
-@wiring.endpoint(answers={200: "Dataset"})
+@endpoint(answers={200: "Dataset"})
 def handler(request: Request) -> Response:
     """One dataset."""
-    return Response(200, wiring.datasets().get(request.caller, request.path_id("dataset_id")))
+    return Response(200, deployment().datasets.get(request.caller, request.path_id("dataset_id")))

@@ -1,10 +1,11 @@
 """GET /ai/openapi.json"""
 
-from imagetrail import openapi_document, wiring
+from imagetrail import openapi_document
 from imagetrail.http import Request, Response
+from imagetrail.wiring import endpoint
 
 
-@wiring.endpoint(answers={200: "OpenApi"})
+@endpoint(answers={200: "OpenApi"})
 def handler(_request: Request) -> Response:
     """The OpenAPI 3.1 document of this API."""
     return Response(200, openapi_document.text(), {"cache-control": "public, max-age=300"})

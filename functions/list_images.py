@@ -1,13 +1,13 @@
 """GET /ai/generated-images"""
 
-from imagetrail import wiring
 from imagetrail.history import HistoryQuery
 from imagetrail.http import Request, Response
 from imagetrail.queries import LIST_IMAGES
+from imagetrail.wiring import deployment, endpoint
 
 
-@wiring.endpoint(query=LIST_IMAGES, answers={200: "ImagePage"})
+@endpoint(query=LIST_IMAGES, answers={200: "ImagePage"})
 def handler(request: Request) -> Response:
     """The caller's history, newest first: `from` is included, `to` is not."""
     query = HistoryQuery(**{"from_" if name == "from" else name: value for name, value in request.query.items()})
-    return Response(200, wiring.history().page(request.caller, query, request.public_url))
+    return Response(200, deployment().history.page(request.caller, query, request.public_url))

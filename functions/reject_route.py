@@ -1,10 +1,11 @@
 """Every path and method that no route takes"""
 
-from imagetrail import openapi_document, wiring
+from imagetrail import openapi_document
 from imagetrail.http import Request, Response
+from imagetrail.wiring import endpoint
 
 
-@wiring.endpoint(answers={})
+@endpoint(answers={})
 def handler(request: Request) -> Response:
     """404, or 405 with the methods that the path does take."""
     raise openapi_document.rejection(request.method, request.path)

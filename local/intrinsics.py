@@ -1,13 +1,17 @@
 """CloudFormation's intrinsic functions, evaluated: what a template says once its references are known."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from local.launch import ACCOUNT, REGION
 
 NO_VALUE = object()
+
+
+def _no_attribute(logical: str, name: str) -> str:
+    raise LookupError(f"{logical}.{name}")
 
 
 @dataclass(frozen=True)
@@ -18,7 +22,7 @@ class Scope:
     parameters: Mapping[str, str]
     stack: str = ""
     ids: Mapping[str, str] = field(default_factory=dict)
-    attributes: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    attribute: Callable[[str, str], str] = _no_attribute
 
     def resolve(self, node: Any) -> Any:
         """The value of a node. Members whose value is `AWS::NoValue` are left out."""
@@ -27,7 +31,7 @@ class Scope:
         if not isinstance(node, dict):
             return node
         if len(node) == 1:
-            (name, argument), = node.items()
+            ((name, argument),) = node.items()
             if name in ("Ref", "Condition") and isinstance(argument, str):
                 return self._ref(argument) if name == "Ref" else self.holds(argument)
             if name.startswith("Fn::"):
@@ -56,7 +60,7 @@ class Scope:
             case "If":
                 return self.resolve(argument[1] if self.holds(argument[0]) else argument[2])
             case "GetAtt":
-                return self.attributes[argument[0], argument[1]]
+                return self.attribute(*argument)
             case "Sub":
                 return self._sub(argument)
         values = self.resolve(argument)
@@ -87,7 +91,7 @@ class Scope:
                 return str(own[name])
             if "." in name:
                 logical, attribute = name.split(".", 1)
-                return self.attributes[logical, attribute]
+                return self.attribute(logical, attribute)
             return str(self._ref(name))
 
         return re.sub(r"\$\{([^!][^}]*)\}", replace, text)

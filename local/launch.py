@@ -8,18 +8,37 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_REGION": REGION,
+    "AWS_DEFAULT_REGION": REGION,
+}
 STOP_WITHIN = 15.0  # seconds
 
 
+@dataclass(frozen=True)
+class Emulator:
+    """The emulator's process."""
+
+    endpoint: str
+    log: Path
+    process: subprocess.Popen[bytes]
+
+    @property
+    def runs(self) -> bool:
+        """Whether it still does."""
+        return self.process.poll() is None
+
+
 @contextlib.contextmanager
-def emulator(data: Path, port: int, output: IO[str] | None = None) -> Iterator[str]:
-    """Runs the emulator over a data folder and gives its endpoint; `port` is taken if free."""
+def emulator(data: Path, port: int) -> Iterator[Emulator]:
+    """Runs the emulator over a data folder, on `port` if that is free; its functions log to standard output."""
     listener = _listen(port)
     endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
     temporary = data / "tmp"
@@ -29,14 +48,13 @@ def emulator(data: Path, port: int, output: IO[str] | None = None) -> Iterator[s
         process = subprocess.Popen(
             [sys.executable, "-m", "local.emulator", str(listener.fileno()), str(data)],
             stdin=subprocess.PIPE,
-            stdout=output,
             stderr=log,
             env=_environment(data, listener.getsockname()[1]),
             pass_fds=[listener.fileno()],
             start_new_session=True,
         )
     try:
-        yield endpoint
+        yield Emulator(endpoint, data / "emulator.log", process)
     finally:
         _stop(process)
         shutil.rmtree(temporary, ignore_errors=True)
@@ -62,18 +80,26 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def _environment(data: Path, port: int) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LAMBDA_", "MINISTACK_", "LOCALSTACK_"))}
-    return kept | CREDENTIALS | {
-        "AUTH": "true",
-        "BIND_HOST": "127.0.0.1",
-        "GATEWAY_PORT": str(port),
-        "IOT_MTLS_ENABLED": "0",
-        "LOG_LEVEL": "WARNING",
-        "MINISTACK_HOST": "localhost",
-        "PERSIST_STATE": "1",
-        "S3_DATA_DIR": str(data / "s3"),
-        "S3_PERSIST": "1",
-        "SFTP_ENABLED": "0",
-        "STATE_DIR": str(data / "keys"),
-        "TMPDIR": str(data / "tmp"),
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("AWS_", "LAMBDA_", "MINISTACK_", "LOCALSTACK_"))
     }
+    return (
+        kept
+        | CREDENTIALS
+        | {
+            "AUTH": "true",
+            "BIND_HOST": "127.0.0.1",
+            "GATEWAY_PORT": str(port),
+            "IOT_MTLS_ENABLED": "0",
+            "LOG_LEVEL": "WARNING",
+            "MINISTACK_HOST": "localhost",
+            "PERSIST_STATE": "1",
+            "S3_DATA_DIR": str(data / "s3"),
+            "S3_PERSIST": "1",
+            "SFTP_ENABLED": "0",
+            "STATE_DIR": str(data / "keys"),
+            "TMPDIR": str(data / "tmp"),
+        }
+    )

@@ -1,5 +1,41 @@
-"""The functions' logs as lines for a person."""
+"""What the functions log, as lines for a person."""
+
+import json
 import sys
+import time
+from typing import Any
+
+_KNOWN = frozenset(
+    "level message timestamp service route status code ms request_id sampling_rate cold_start xray_trace_id "
+    "function_name function_arn function_memory_size function_request_id location".split()
+)
+
 
 def report(function: str, text: str, ms: int, *, failed: bool) -> None:
-    print(function, ms, failed, text, flush=True)
+    """Writes one line for a call, and one for whatever else it said."""
+    name = function.split("-")[1]
+    lines = [line for entry in text.splitlines() if (line := _line(name, entry))]
+    if failed and not lines:
+        lines.append(f"{name}: failed after {ms} ms")
+    now = time.strftime("%H:%M:%S")
+    sys.stdout.write("".join(f"{now} {line}\n" for line in lines))
+    sys.stdout.flush()
+
+
+def _line(name: str, entry: str) -> str:
+    try:
+        said = json.loads(entry)
+    except ValueError:
+        return f"{name}: {entry}"
+    if not isinstance(said, dict):
+        return f"{name}: {entry}"
+    if "_aws" in said:  # metrics
+        return ""
+    if "route" in said:
+        return f"{said['status']} {said['route']} {said['ms']:.0f} ms{_code(said)}"
+    rest = " ".join(f"{key}={value}" for key, value in said.items() if key not in _KNOWN)
+    return f"{said.get('level', 'INFO')} {name}: {said.get('message', '')} {rest}".rstrip()
+
+
+def _code(said: dict[str, Any]) -> str:
+    return f" {said['code']} (request {said['request_id']})" if said.get("code") else ""

@@ -42,7 +42,7 @@ def references(node: Node, replace: Callable[[str], Node | None]) -> Node:
     if not isinstance(node, dict):
         return node
     if len(node) == 1:
-        (function, argument), = node.items()
+        ((function, argument),) = node.items()
         if function == "Ref":
             return _or(replace(argument), node)
         if function == "Fn::GetAtt":

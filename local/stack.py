@@ -1,7 +1,7 @@
-"""The deployed system on the emulator: create or update it, then read what it became."""
+"""The deployed system on the emulator: create or update it, then prove and read what it became."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -11,13 +11,24 @@ import boto3
 from botocore.exceptions import ClientError
 
 from local import template
-from local.drift import differences
-from local.launch import CREDENTIALS, REGION
+from local.drift import NOT_COMPARED_TYPES, Resource, differences
+from local.intrinsics import Scope
+from local.launch import ACCOUNT, CREDENTIALS, REGION
 from local.parameters import parameters
 from local.repairs import repair
 
 NAME = "imagetrail"
-POLL = 0.02  # seconds
+
+_POLL = 0.02  # seconds
+_ATTRIBUTES = {
+    ("AWS::Cognito::UserPool", "ProviderName"): f"cognito-idp.{REGION}.amazonaws.com/{{}}",
+    ("AWS::DynamoDB::Table", "Arn"): f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{{}}",
+    ("AWS::IAM::Role", "Arn"): f"arn:aws:iam::{ACCOUNT}:role/{{}}",
+    ("AWS::Lambda::Function", "Arn"): f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{{}}",
+    ("AWS::Logs::LogGroup", "Arn"): f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{{}}:*",
+    ("AWS::S3::Bucket", "Arn"): "arn:aws:s3:::{}",
+    ("AWS::S3::Bucket", "RegionalDomainName"): f"{{}}.s3.{REGION}.amazonaws.com",
+}
 
 
 class DeployError(Exception):
@@ -31,36 +42,39 @@ class Stack:
     endpoint: str
 
     def client(self, service: str) -> Any:
+        """A boto3 client of the emulator."""
         return _client(self.endpoint, service)
 
     @cached_property
     def outputs(self) -> dict[str, str]:
-        return {output["OutputKey"]: output["OutputValue"] for output in self._described(NAME)["Outputs"]}
+        """The template's outputs."""
+        return {output["OutputKey"]: output["OutputValue"] for output in self.description["Outputs"]}
 
     @cached_property
     def resources(self) -> dict[str, str]:
-        """Physical ids by logical id."""
+        """Physical ids by logical id; a nested stack's resource is named `{stack}{resource}`."""
         listed = self.client("cloudformation").describe_stack_resources(StackName=NAME)["StackResources"]
         return {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in listed}
 
     @property
-    def functions(self) -> list[str]:
-        ...
+    def description(self) -> dict[str, Any]:
+        """CloudFormation's, as of now."""
+        described: dict[str, Any] = self.client("cloudformation").describe_stacks(StackName=NAME)["Stacks"][0]
+        return described
 
     def environment(self, function: str) -> dict[str, str]:
-        """All a function finds in its environment, given its logical id."""
-        name = self.resources[function]
-        found = self.client("lambda").get_function_configuration(FunctionName=name)
-        variables: dict[str, str] = found["Environment"]["Variables"]
-        return variables | CREDENTIALS | {
-            "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_LAMBDA_FUNCTION_NAME": name,
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(found["MemorySize"]),
-        }
-
-    def _described(self, name: str) -> dict[str, Any]:
-        described: dict[str, Any] = self.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
-        return described
+        """All that a function, given by its logical id, finds in its environment."""
+        held = self.client("lambda").get_function_configuration(FunctionName=self.resources[function])
+        variables: dict[str, str] = held["Environment"]["Variables"]
+        return (
+            variables
+            | CREDENTIALS
+            | {
+                "AWS_ENDPOINT_URL": self.endpoint,
+                "AWS_LAMBDA_FUNCTION_NAME": held["FunctionName"],
+                "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(held["MemorySize"]),
+            }
+        )
 
 
 @cache
@@ -70,18 +84,28 @@ def _client(endpoint: str, service: str) -> Any:
 
 
 def deploy(endpoint: str, given: Mapping[str, str], root: Path = template.ROOT) -> Stack:
-    """Brings the template to stand, changing only what differs from what stood before."""
+    """Brings the template to stand, changing only what differs from what stood before. Raises DeployError."""
     values = parameters(template.source(root), given)
     package = template.package(values, endpoint, root)
     stack = Stack(endpoint)
     _upload(stack, package.objects)
     _create_or_update(stack, package.url, values)
+    resources = list(_resolved(stack, package.template, values))
+    dropped = {difference.resource for difference in differences(resources, stack.client)}
+    again = [resource for resource in resources if resource.logical in dropped]
+    for resource in again:
+        repair(resource, stack.client)
+    if found := differences(again, stack.client):
+        raise DeployError("what stands is not what the template says:\n" + "\n".join(map(str, found)))
     return stack
 
 
 def _upload(stack: Stack, objects: Mapping[str, bytes]) -> None:
     s3 = stack.client("s3")
-    s3.create_bucket(Bucket=template.ARTIFACTS)
+    try:
+        s3.create_bucket(Bucket=template.ARTIFACTS)
+    except s3.exceptions.BucketAlreadyOwnedByYou:
+        pass
     held = {item["Key"] for item in s3.list_objects_v2(Bucket=template.ARTIFACTS).get("Contents", [])}
     for key in objects.keys() - held:
         s3.put_object(Bucket=template.ARTIFACTS, Key=key, Body=objects[key])
@@ -102,9 +126,32 @@ def _create_or_update(stack: Stack, url: str, values: Mapping[str, str]) -> None
         if "No updates are to be performed" in message:
             return
         if "does not exist" not in message:
-            raise
+            raise DeployError(message) from error
         cloudformation.create_stack(**request)
-    while (status := stack._described(NAME)["StackStatus"]).endswith("_IN_PROGRESS"):
-        time.sleep(POLL)
+    while (status := stack.description["StackStatus"]).endswith("_IN_PROGRESS"):
+        time.sleep(_POLL)
     if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
-        raise DeployError(status)
+        raise DeployError("\n".join([f"the deployment ended in {status}:", *_reasons(stack)]))
+
+
+def _reasons(stack: Stack) -> Iterator[str]:
+    for event in stack.client("cloudformation").describe_stack_events(StackName=NAME)["StackEvents"]:
+        if event["ResourceStatus"].endswith("_FAILED"):
+            yield f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', event['ResourceStatus'])}"
+
+
+def _resolved(stack: Stack, expanded: template.Template, values: Mapping[str, str]) -> Iterator[Resource]:
+    kinds = {name: resource["Type"] for name, resource in expanded["Resources"].items()}
+    ids = stack.resources
+
+    def attribute(logical: str, name: str) -> str:
+        return _ATTRIBUTES[kinds[logical], name].format(ids[logical])
+
+    scope = Scope(expanded, values, NAME, ids, attribute)
+    for name, resource in expanded["Resources"].items():
+        absent = "Condition" in resource and not scope.holds(resource["Condition"])
+        if absent or kinds[name] in NOT_COMPARED_TYPES:
+            continue
+        if name not in ids:
+            raise DeployError(f"{name} was never created")
+        yield Resource(name, kinds[name], scope.resolve(resource.get("Properties", {})), ids[name])

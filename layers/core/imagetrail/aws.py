@@ -1,12 +1,12 @@
-"""Signed requests to AWS over one kept-alive connection per thread: the way every function reaches DynamoDB and S3."""
+"""Signed requests to AWS over kept-alive connections: the way every function reaches DynamoDB and S3."""
 
 from __future__ import annotations
 
 import http.client
 import random
 import ssl
-import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -76,7 +76,7 @@ class Endpoint:
         parts = urlsplit(url or f"https://{service}.{region}.amazonaws.com")
         self._secure, self.host = parts.scheme == "https", parts.netloc
         self._now, self._pause = now, pause
-        self._local = threading.local()
+        self._idle: list[http.client.HTTPConnection] = []
 
     def request(self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"", query: str = "") -> Reply:
         """The final answer, whatever its status, that needs no further retry. Raises Unavailable."""
@@ -97,7 +97,6 @@ class Endpoint:
             try:
                 reply = self._exchange(method, f"{path}?{query}" if query else path, signed, body)
             except (OSError, http.client.HTTPException):
-                self._drop()
                 continue
             if reply.status not in _RETRIED_STATUS and not self._is_throttled(reply):
                 return reply
@@ -112,35 +111,38 @@ class Endpoint:
             raise AwsError(self.service, _error_code(document), document)
         return document
 
+    def close(self) -> None:
+        """Closes the connections that are kept."""
+        while self._idle:
+            self._idle.pop().close()
+
     def _exchange(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Reply:
-        connection: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
-        reused = connection is not None
-        if connection is None:
-            connection = self._local.connection = self._connect()
+        while self._idle:
+            # AWS closes idle connections; to find one closed is no fault and costs no attempt.
+            with suppress(ConnectionError, http.client.BadStatusLine):
+                return self._exchange_on(self._idle.pop(), method, target, headers, body)
+        return self._exchange_on(self._connect(), method, target, headers, body)
+
+    def _exchange_on(
+        self, connection: http.client.HTTPConnection, method: str, target: str, headers: Mapping[str, str], body: bytes
+    ) -> Reply:
         try:
             connection.request(method, target, body, headers)
             answer = connection.getresponse()
             content = answer.read()
-        except (ConnectionError, http.client.BadStatusLine):
-            if not reused:
-                raise
-            # AWS closes idle connections; that is no fault and costs no attempt.
-            self._drop()
-            return self._exchange(method, target, headers, body)
+        except BaseException:
+            connection.close()
+            raise
         if answer.will_close:
-            self._drop()
+            connection.close()
+        else:
+            self._idle.append(connection)
         return Reply(answer.status, {name.lower(): value for name, value in answer.getheaders()}, content)
 
     def _connect(self) -> http.client.HTTPConnection:
         if self._secure:
             return http.client.HTTPSConnection(self.host, timeout=TIMEOUT_SECONDS, context=_trust())
         return http.client.HTTPConnection(self.host, timeout=TIMEOUT_SECONDS)
-
-    def _drop(self) -> None:
-        connection = getattr(self._local, "connection", None)
-        if connection is not None:
-            connection.close()
-            self._local.connection = None
 
     @staticmethod
     def _is_throttled(reply: Reply) -> bool:

@@ -8,9 +8,9 @@ settled by the sweep (`settling`), once `settle_by` has passed.
 from __future__ import annotations
 
 import secrets
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -43,13 +43,14 @@ _MARGIN = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generation:
-    """Makes images and tracks them. `load_model`, `now` and `new_id` are the seams for tests."""
+    """Makes images and tracks them. `executor` stores the thumbnail beside the image; the rest are seams."""
 
     ledger: Ledger
     bucket: Bucket
     datasets: Datasets
     default_model: str
     embed_prompt: bool
+    executor: Executor = field(default_factory=lambda: ThreadPoolExecutor(1))
     load_model: Callable[[str], ImageModel] = models.load
     now: Callable[[], datetime] = moments.utc_now
     new_id: Callable[[datetime], str] = moments.new_id
@@ -64,7 +65,7 @@ class Generation:
         record["settle_by"] = moments.to_text(now + time_left + _MARGIN)
         pending = self.ledger.begin(record, now)
         try:
-            return self._produce(pending, asked)
+            made = self._produce(pending, asked)
         except ImagetrailError as error:
             status = "blocked" if isinstance(error, Blocked) else "failed"
             self._give_up(pending, status, f"{error.code}: {error.detail}")
@@ -72,6 +73,11 @@ class Generation:
             raise
         except Exception:
             self._give_up(pending, "failed", "internal_error: a defect of this service")
+            raise
+        try:
+            return self._finish(pending, made)
+        except Unavailable as error:
+            error.image_id = pending["id"]
             raise
 
     def _compose(self, caller: Caller, request: GenerateRequest, now: datetime) -> tuple[Item, ImageRequest]:
@@ -138,34 +144,46 @@ class Generation:
             raise ModelFailed("The image model answered with something that is no picture.") from None
         data = provenance.embed(picture.data, embeddable(made, with_prompts=self.embed_prompt))
         self._store(made, data, picture)
+        return made | stored(made, data)
+
+    def _finish(self, pending: Item, made: Item) -> Item:
+        """Writes the success. If that cannot be done now, the sweep does it: the pixels are there and paid for."""
         try:
-            return self.ledger.settle(pending, made | stored(made, data))
-        except AlreadySettledError:
+            return self.ledger.settle(pending, made)
+        except AlreadySettledError as error:
+            if error.record is not None and error.record["status"] == "succeeded":
+                return error.record
+            self._delete_objects(pending)
             raise Unavailable("This took so long that it was given up.") from None
+        except Unavailable:
+            raise Unavailable("The image is made; it will appear in the history within minutes.") from None
 
     def _store(self, record: Mapping[str, Any], data: bytes, picture: Picture) -> None:
         tags = owner_tags(record["user_id"])
-        with ThreadPoolExecutor(2) as pool:
-            puts = [
-                pool.submit(self.bucket.put, key, body, mime, cache_control=_IMMUTABLE, tags=tags)
-                for key, body, mime in (
-                    (image_key(record), data, _MIME[record["format"]]),
-                    (thumbnail_key(record), picture.thumbnail, _MIME["webp"]),
-                )
-            ]
-        for put in puts:
-            put.result()
+
+        def put(key: str, body: bytes, mime: str) -> None:
+            self.bucket.put(key, body, mime, cache_control=_IMMUTABLE, tags=tags)
+
+        thumbnail = self.executor.submit(put, thumbnail_key(record), picture.thumbnail, _MIME["webp"])
+        try:
+            put(image_key(record), data, _MIME[record["format"]])
+        finally:
+            wait([thumbnail])
+        thumbnail.result()
 
     def _give_up(self, pending: Item, status: str, reason: str) -> None:
         """Settles a failure. What cannot be done now is left to the sweep: the caller is told either way."""
         leftovers = False
         try:
-            self.bucket.delete(image_key(pending))
-            self.bucket.delete(thumbnail_key(pending))
+            self._delete_objects(pending)
         except Unavailable:
             leftovers = True
         with suppress(Unavailable, AlreadySettledError):
             self.ledger.settle(pending, {"status": status, "error": reason}, leftovers=leftovers)
+
+    def _delete_objects(self, record: Item) -> None:
+        self.bucket.delete(image_key(record))
+        self.bucket.delete(thumbnail_key(record))
 
 
 def dimensions(aspect_ratio: str, resolution: str) -> tuple[int, int]:

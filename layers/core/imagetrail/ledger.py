@@ -25,7 +25,11 @@ _KEEP_QUOTAS = timedelta(days=3)
 
 
 class AlreadySettledError(Exception):
-    """The record has a final status, given by somebody else."""
+    """The record has a final status, given by somebody else: `record` as it is now, None if it is gone."""
+
+    def __init__(self, record: Item | None) -> None:
+        super().__init__("the record is settled already")
+        self.record = record
 
 
 class Ledger:
@@ -85,7 +89,8 @@ class Ledger:
         try:
             self._dynamo.transact(writes)
         except ConditionFailedError:
-            raise AlreadySettledError from None
+            current = self._dynamo.get(self._images, record["id"], consistent=True)
+            raise AlreadySettledError(current) from None
         return record
 
     def _reservation(self, record: Mapping[str, Any], day: str) -> str | None:

@@ -37,6 +37,10 @@ class Bucket:
         """Hides the object; deleting what is not there is fine."""
         self._request("DELETE", key)
 
+    def close(self) -> None:
+        """Closes the connections that are kept."""
+        self._endpoint.close()
+
     def _request(
         self, method: str, key: str, headers: Mapping[str, str] | None = None, body: bytes = b""
     ) -> bytes | None:

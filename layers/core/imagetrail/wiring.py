@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from functools import cache
+from contextlib import ExitStack, closing
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from imagetrail import telemetry
@@ -46,8 +47,8 @@ class Endpointed:
             operation = self.operation
             request = operation.read(
                 event,
-                authenticate(event.get("headers", {}).get("authorization")),
-                settings().public_url,
+                deployment().authenticate(event.get("headers", {}).get("authorization")),
+                deployment().settings.public_url,
                 context.get_remaining_time_in_millis(),
             )
             response = self.function(request)
@@ -79,102 +80,110 @@ def endpoint(
     return lambda function: Endpointed(function, operation)
 
 
-def authenticate(authorization: str | None) -> Caller:
-    """The caller behind an Authorization header, anonymous without one. Raises Unauthenticated and Unavailable."""
-    return ANONYMOUS if authorization is None else verifier().caller(authorization)
+class Deployment:
+    """Every part of one deployment, each built when it is first asked for."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._closing = ExitStack()
+
+    def close(self) -> None:
+        """Closes every connection."""
+        self._closing.close()
+
+    def authenticate(self, authorization: str | None) -> Caller:
+        """The caller behind an Authorization header, anonymous without one. Raises Unauthenticated, Unavailable."""
+        return ANONYMOUS if authorization is None else self.verifier.caller(authorization)
+
+    @cached_property
+    def credentials(self) -> Credentials:
+        """The execution role's, which Lambda puts into the environment for the life of the process."""
+        s = self.settings
+        return Credentials(s.access_key_id, s.secret_access_key, s.session_token)
+
+    @cached_property
+    def dynamo(self) -> Dynamo:
+        """The tables."""
+        return Dynamo(self._endpoint("dynamodb"))
+
+    @cached_property
+    def bucket(self) -> Bucket:
+        """The pixels."""
+        from imagetrail.s3 import Bucket
+
+        s = self.settings
+        return self._closing.enter_context(closing(Bucket(s.bucket, s.region, self.credentials, s.endpoint_url)))
+
+    @cached_property
+    def verifier(self) -> Verifier:
+        """The judge of bearer tokens; with it cryptography is imported, only when a header came."""
+        from imagetrail.tokens import KeySet, Verifier
+
+        s = self.settings
+        keys = KeySet(s.auth_issuer, s.auth_jwks_url, allow_loopback_http=s.local_run)
+        return Verifier(
+            s.auth_issuer, s.auth_audience, keys, (lambda: self._auth_secret) if s.auth_secret_name else None
+        )
+
+    @cached_property
+    def history(self) -> History:
+        """The history of images."""
+        from imagetrail.history import History
+        from imagetrail.ledger import Days
+
+        s = self.settings
+        return History(self.dynamo, s.images_table, Days(self.dynamo, s.ledger_table), s.anonymous_history)
+
+    @cached_property
+    def datasets(self) -> Datasets:
+        """The brand datasets."""
+        from imagetrail.datasets import Datasets
+
+        return Datasets(dynamo=self.dynamo, table=self.settings.datasets_table)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The start and the end of every generation."""
+        from imagetrail.ledger import Ledger
+
+        s = self.settings
+        return Ledger(self.dynamo, s.images_table, s.ledger_table, s.user_daily_quota)
+
+    @cached_property
+    def generation(self) -> Generation:
+        """The maker of images."""
+        from imagetrail.generation import Generation
+
+        return Generation(
+            ledger=self.ledger,
+            bucket=self.bucket,
+            datasets=self.datasets,
+            default_model=self.settings.model,
+            embed_prompt=self.settings.embed_prompt,
+        )
+
+    @cached_property
+    def sweep(self) -> Sweep:
+        """The settler of what was left pending."""
+        from imagetrail.settling import Sweep
+
+        s = self.settings
+        return Sweep(dynamo=self.dynamo, images_table=s.images_table, ledger=self.ledger, bucket=self.bucket)
+
+    @cached_property
+    def _auth_secret(self) -> str:
+        request = {"SecretId": self.settings.auth_secret_name}
+        answer = self._endpoint("secretsmanager").call(
+            "secretsmanager.GetSecretValue", request, "application/x-amz-json-1.1"
+        )
+        return str(answer["SecretString"])
+
+    def _endpoint(self, service: str) -> Endpoint:
+        endpoint = Endpoint(service, self.settings.region, self.credentials, self.settings.endpoint_url)
+        return self._closing.enter_context(closing(endpoint))
 
 
 @cache
-def settings() -> Settings:
-    """The deployment's settings."""
-    return Settings.from_environment()
-
-
-@cache
-def credentials() -> Credentials:
-    """The execution role's, which Lambda puts into the environment for the life of the process."""
-    s = settings()
-    return Credentials(s.access_key_id, s.secret_access_key, s.session_token)
-
-
-@cache
-def dynamo() -> Dynamo:
-    """The tables."""
-    return Dynamo(Endpoint("dynamodb", settings().region, credentials(), settings().endpoint_url))
-
-
-@cache
-def bucket() -> Bucket:
-    """The pixels."""
-    from imagetrail.s3 import Bucket
-
-    return Bucket(settings().bucket, settings().region, credentials(), settings().endpoint_url)
-
-
-@cache
-def verifier() -> Verifier:
-    """The judge of bearer tokens; with it cryptography is imported, only when a header came."""
-    from imagetrail.tokens import KeySet, Verifier
-
-    s = settings()
-    keys = KeySet(s.auth_issuer, s.auth_jwks_url, allow_loopback_http=s.local_run)
-    return Verifier(s.auth_issuer, s.auth_audience, keys, _auth_secret if s.auth_secret_name else None)
-
-
-@cache
-def _auth_secret() -> str:
-    endpoint = Endpoint("secretsmanager", settings().region, credentials(), settings().endpoint_url)
-    request = {"SecretId": settings().auth_secret_name}
-    answer = endpoint.call("secretsmanager.GetSecretValue", request, "application/x-amz-json-1.1")
-    return str(answer["SecretString"])
-
-
-@cache
-def history() -> History:
-    """The history of images."""
-    from imagetrail.history import History
-    from imagetrail.ledger import Days
-
-    s = settings()
-    days = Days(dynamo(), s.ledger_table)
-    return History(dynamo(), s.images_table, days, s.anonymous_history)
-
-
-@cache
-def datasets() -> Datasets:
-    """The brand datasets."""
-    from imagetrail.datasets import Datasets
-
-    return Datasets(dynamo=dynamo(), table=settings().datasets_table)
-
-
-@cache
-def ledger() -> Ledger:
-    """The start and the end of every generation."""
-    from imagetrail.ledger import Ledger
-
-    s = settings()
-    return Ledger(dynamo(), s.images_table, s.ledger_table, s.user_daily_quota)
-
-
-@cache
-def generation() -> Generation:
-    """The maker of images."""
-    from imagetrail.generation import Generation
-
-    s = settings()
-    return Generation(
-        ledger=ledger(),
-        bucket=bucket(),
-        datasets=datasets(),
-        default_model=s.model,
-        embed_prompt=s.embed_prompt,
-    )
-
-
-@cache
-def sweep() -> Sweep:
-    """The settler of what was left pending."""
-    from imagetrail.settling import Sweep
-
-    return Sweep(dynamo=dynamo(), images_table=settings().images_table, ledger=ledger(), bucket=bucket())
+def deployment() -> Deployment:
+    """The deployment this process belongs to."""
+    return Deployment(Settings.from_environment())

@@ -1,0 +1,75 @@
+"""The data folder: who holds it, and what `make token` and `make invoke` need to know of the service in it."""
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+class ProblemError(Exception):
+    """Something the person at the terminal can put right; the message says how."""
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """The service that runs, or last ran, on a folder."""
+
+    endpoint: str
+    url: str
+    issuer: str
+    own_issuer: str
+    user_pool: str
+    client: str
+
+    @property
+    def port(self) -> int:
+        """The emulator's, kept from start to start: functions know it, and a new one means a redeployment."""
+        return int(self.endpoint.rpartition(":")[2])
+
+
+@dataclass(frozen=True)
+class Folder:
+    path: Path
+
+    @classmethod
+    def from_environment(cls) -> "Folder":
+        return cls(Path(os.environ.get("DATA_DIR") or ".imagetrail").resolve())
+
+    @property
+    def runtime(self) -> Runtime | None:
+        file = self.path / "runtime.json"
+        return Runtime(**json.loads(file.read_text())) if file.exists() else None
+
+    def remember(self, runtime: Runtime) -> None:
+        fresh = self.path / "runtime.new"
+        fresh.write_text(json.dumps(asdict(runtime), indent=2))
+        fresh.replace(self.path / "runtime.json")
+
+    def access_key(self, user_pool: str) -> bytes:
+        """The private key, in PEM, that the user pool signs access tokens with."""
+        return (self.path / "keys" / "cognito-pool-keys" / f"{user_pool}-access.pem").read_bytes()
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Only one service at a time; a lock ends with its process, however that ends. Raises ProblemError."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ProblemError(
+                    f"another imagetrail runs on the data in {self.path}; stop it or run: DATA_DIR=elsewhere make run"
+                ) from None
+            yield
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a service runs on it."""
+        try:
+            with self.held():
+                return False
+        except ProblemError:
+            return True

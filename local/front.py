@@ -1,0 +1,192 @@
+"""The front door: one origin for the pages, the API and the pixels, where CloudFront stands on AWS.
+
+`/ai/*` goes to the HTTP API as it came, `/images/*` and `/thumbnails/*` to objects of the bucket, for reading,
+and everything else to the pages. No answer shows that there is an emulator behind it.
+"""
+
+import asyncio
+import http.client
+import mimetypes
+import re
+import uuid
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+from imagetrail import http as api
+from imagetrail import openapi_document
+from imagetrail.errors import ImagetrailError, MethodNotAllowed, NotFound, TooLarge, Unavailable
+
+from local.stack import Stack
+from local.upstream import Headers, Reply, exchange
+
+MAX_BODY = 10 * 1024 * 1024  # bytes, API Gateway's limit
+MAX_WAIT = 30.0  # seconds, API Gateway's limit
+MAX_CALLS = 64  # at a time
+
+_PIXELS = re.compile(r"/((?:images|thumbnails)/[A-Za-z0-9_-][A-Za-z0-9._-]*)")
+_PAGE = re.compile(r"/(?:[A-Za-z0-9_-][A-Za-z0-9._-]*)?")
+_OF_THE_CONNECTION = frozenset(
+    "connection content-length host keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer "
+    "transfer-encoding upgrade".split()
+)
+_ASKED_OF_PIXELS = frozenset(
+    {"if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "range"}
+)
+_SAID_OF_PIXELS = frozenset(
+    {"accept-ranges", "cache-control", "content-range", "content-type", "etag", "last-modified"}
+)
+_ON_EVERYTHING = [
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "SAMEORIGIN"),
+    ("referrer-policy", "strict-origin-when-cross-origin"),
+]
+_ON_PAGES = [
+    ("cache-control", "no-cache"),
+    (
+        "content-security-policy",
+        "default-src 'none'; connect-src 'self'; img-src 'self'; script-src 'self'; style-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+]
+
+
+class Silent(ImagetrailError):
+    """What the API stands on cannot be reached, or broke off."""
+
+    status: ClassVar[int] = 502
+    code = Unavailable.code
+    title = Unavailable.title
+
+
+class Late(Silent):
+    """It did not answer in time."""
+
+    status: ClassVar[int] = 504
+
+
+@dataclass(frozen=True)
+class Request:
+    method: str
+    path: str
+    query: str
+    headers: Headers
+    body: bytes
+
+    @property
+    def target(self) -> str:
+        return f"{self.path}?{self.query}" if self.query else self.path
+
+
+@dataclass(frozen=True)
+class FrontDoor:
+    """An ASGI application."""
+
+    stack: Stack
+    pages: Path
+    _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(MAX_CALLS, "front"))
+
+    async def __call__(self, scope: Mapping[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        try:
+            reply = await self._answer(await _read(scope, receive))
+        except ImagetrailError as error:
+            reply = _problem(error)
+        headers = [*reply.headers, *_ON_EVERYTHING]
+        if not any(name == "content-length" for name, _ in headers):
+            headers.append(("content-length", str(len(reply.body))))
+        encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        await send({"type": "http.response.start", "status": reply.status, "headers": encoded})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else reply.body})
+
+    async def _answer(self, request: Request) -> Reply:
+        if request.path == "/ai" or request.path.startswith("/ai/"):
+            return await self._call(request)
+        if request.method not in ("GET", "HEAD"):
+            raise MethodNotAllowed("This can only be read.", allow="GET, HEAD")
+        if pixels := _PIXELS.fullmatch(request.path):
+            return await self._pixels(request, pixels[1])
+        return self._page(request)
+
+    async def _call(self, request: Request) -> Reply:
+        if request.method == "OPTIONS":
+            # The emulator grants every origin everything; API Gateway, without CORS, takes OPTIONS as any other method.
+            raise openapi_document.rejection(request.method, request.path)
+        host = f"{self.stack.resources['Api']}.execute-api.localhost"
+        headers = [(name, value) for name, value in request.headers if name not in _OF_THE_CONNECTION]
+        reply = await self._ask(request.method, request.target, [("host", host), *headers], request.body)
+        if reply.status >= 400 and reply.header("content-type") != "application/problem+json":
+            raise _of_the_gateway(reply.status)
+        kept = [(name, value) for name, value in reply.headers if name not in _OF_THE_CONNECTION - {"content-length"}]
+        return reply._replace(headers=kept)
+
+    async def _pixels(self, request: Request, key: str) -> Reply:
+        operation = "head_object" if request.method == "HEAD" else "get_object"
+        where = {"Bucket": self.stack.outputs["Bucket"], "Key": key}
+        url = urlsplit(self.stack.client("s3").generate_presigned_url(operation, Params=where))
+        asked = [(name, value) for name, value in request.headers if name in _ASKED_OF_PIXELS]
+        reply = await self._ask(request.method, f"{url.path}?{url.query}", [("host", url.netloc), *asked])
+        if reply.status not in (200, 206, 304):
+            raise NotFound("There is no such image.")
+        said = _SAID_OF_PIXELS | ({"content-length"} if request.method == "HEAD" else set())
+        return reply._replace(headers=[(name, value) for name, value in reply.headers if name in said])
+
+    def _page(self, request: Request) -> Reply:
+        file = self.pages / (request.path.removeprefix("/") or "index.html")
+        if not _PAGE.fullmatch(request.path) or not file.is_file():
+            raise NotFound("There is no such page.")
+        kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+        charset = "; charset=utf-8" if kind.startswith("text/") else ""
+        return Reply(200, [("content-type", kind + charset), *_ON_PAGES], file.read_bytes())
+
+    async def _ask(self, method: str, target: str, headers: Headers, body: bytes = b"") -> Reply:
+        port = urlsplit(self.stack.endpoint).port
+        sent = [*headers, ("content-length", str(len(body)))] if body else headers
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._threads, exchange, port, method, target, sent, body, MAX_WAIT)
+        except TimeoutError:
+            raise Late(f"No answer within {MAX_WAIT:.0f} seconds.") from None
+        except (OSError, http.client.HTTPException):
+            raise Silent("Please try again shortly.") from None
+
+
+async def _read(scope: Mapping[str, Any], receive: Any) -> Request:
+    """The whole request. A body over the limit is read to its end, so that its sender can hear the answer."""
+    parts, size, more = [], 0, True
+    while more:
+        message = await receive()
+        part = message.get("body", b"")
+        size += len(part)
+        if size <= MAX_BODY:
+            parts.append(part)
+        more = message.get("more_body", False)
+    if size > MAX_BODY:
+        raise TooLarge(f"A request may have {MAX_BODY} bytes.")
+    return Request(
+        method=scope["method"],
+        path=scope["raw_path"].decode("latin-1"),
+        query=scope["query_string"].decode("latin-1"),
+        headers=[(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]],
+        body=b"".join(parts),
+    )
+
+
+def _of_the_gateway(status: int) -> ImagetrailError:
+    """What an error of the emulator itself, whose text tells of its insides, becomes."""
+    if status == 404:
+        return NotFound("There is no such route.")
+    if status == 413:
+        return TooLarge("The request is too large.")
+    if status in (429, 503):
+        return Unavailable()
+    return ImagetrailError("The call failed before it could answer.")
+
+
+def _problem(error: ImagetrailError) -> Reply:
+    answer = api.problem(error, str(uuid.uuid4())).as_event()
+    return Reply(answer["statusCode"], list(answer["headers"].items()), answer["body"].encode())

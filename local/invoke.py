@@ -1,0 +1,79 @@
+"""`make invoke FUNCTION=GetImage EVENT=event.json`: runs one handler in this process, against the running service."""
+
+import importlib
+import json
+import os
+import sys
+import time
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from local import template
+from local.folder import Folder, ProblemError
+from local.stack import Stack
+
+
+@dataclass
+class Context:
+    """What Lambda tells a function of its invocation."""
+
+    function_name: str
+    memory_limit_in_mb: int
+    timeout: float
+    aws_request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    function_version: str = "$LATEST"
+    _started: float = field(default_factory=time.monotonic)
+
+    @property
+    def invoked_function_arn(self) -> str:
+        return f"arn:aws:lambda:us-east-1:000000000000:function:{self.function_name}"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return max(0, int((self._started + self.timeout - time.monotonic()) * 1000))
+
+
+def invoke(folder: Folder, function: str, event: Any) -> Any:
+    """What the handler answers. Raises ProblemError."""
+    functions = sorted(
+        name
+        for name, resource in template.source()["Resources"].items()
+        if resource["Type"] == "AWS::Serverless::Function"
+    )
+    if function not in functions:
+        raise ProblemError(f"there is no function {function!r}; these are: {', '.join(functions)}")
+    runtime = folder.runtime
+    if runtime is None or not folder.is_held:
+        raise ProblemError("the service is not running; start it in another terminal: make run")
+    stack = Stack(runtime.endpoint)
+    held = stack.client("lambda").get_function_configuration(FunctionName=stack.resources[function])
+    os.environ.update(stack.environment(function))
+    module, name = held["Handler"].rsplit(".", 1)
+    handler = getattr(importlib.import_module(f"functions.{module}"), name)
+    return handler(event, Context(held["FunctionName"], held["MemorySize"], held["Timeout"]))
+
+
+def main(arguments: list[str]) -> int:
+    """Takes the function's logical id and a file with the event, or no file for an empty one."""
+    function, file = [*arguments, "", ""][:2]
+    try:
+        answer = invoke(Folder.from_environment(), function, _event(file))
+    except ProblemError as error:
+        print(f"imagetrail: {error}", file=sys.stderr)
+        return 1
+    print(json.dumps(answer, indent=2, ensure_ascii=False))
+    return 0
+
+
+def _event(file: str) -> Any:
+    if not file:
+        return {}
+    try:
+        return json.loads(Path(file).read_text())
+    except (OSError, ValueError) as error:
+        raise ProblemError(f"the event cannot be read: {error}") from None
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,198 @@
+"""What stands, asked of each service's own API and told in the terms of the template.
+
+A reader takes a physical id and gives the properties that CloudFormation's documentation names so.
+"""
+
+import json
+from base64 import b64decode
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from local.template import ARTIFACTS
+
+Properties = dict[str, Any]
+Client = Callable[[str], Any]
+Reader = Callable[[Client, str, Mapping[str, Any]], Properties]
+
+
+def table(client: Client, name: str, _expected: Mapping[str, Any]) -> Properties:
+    dynamodb = client("dynamodb")
+    held: Properties = dynamodb.describe_table(TableName=name)["Table"]
+    lifetime = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+    backups = dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
+    recovery = backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"]
+    return held | {
+        "BillingMode": held["BillingModeSummary"]["BillingMode"],
+        "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": recovery == "ENABLED"},
+        "SSESpecification": {"SSEEnabled": held.get("SSEDescription", {}).get("Status") == "ENABLED"},
+        "TimeToLiveSpecification": {
+            "AttributeName": lifetime.get("AttributeName"),
+            "Enabled": lifetime["TimeToLiveStatus"] == "ENABLED",
+        },
+    }
+
+
+def bucket(client: Client, name: str, _expected: Mapping[str, Any]) -> Properties:
+    s3 = client("s3")
+    encryption = _or_none(s3.get_bucket_encryption, Bucket=name).get("ServerSideEncryptionConfiguration", {})
+    rules = [
+        {"ServerSideEncryptionByDefault": rule["ApplyServerSideEncryptionByDefault"]}
+        for rule in encryption.get("Rules", [])
+    ]
+    lifecycle = _or_none(s3.get_bucket_lifecycle_configuration, Bucket=name).get("Rules", [])
+    return {
+        "BucketEncryption": {"ServerSideEncryptionConfiguration": rules},
+        "LifecycleConfiguration": {"Rules": [{"Id": rule.get("ID"), **rule} for rule in lifecycle]},
+        "OwnershipControls": _or_none(s3.get_bucket_ownership_controls, Bucket=name).get("OwnershipControls"),
+        "PublicAccessBlockConfiguration": _or_none(s3.get_public_access_block, Bucket=name).get(
+            "PublicAccessBlockConfiguration"
+        ),
+        "VersioningConfiguration": s3.get_bucket_versioning(Bucket=name),
+    }
+
+
+def bucket_policy(client: Client, _name: str, expected: Mapping[str, Any]) -> Properties:
+    held = _or_none(client("s3").get_bucket_policy, Bucket=expected["Bucket"])
+    return {"Bucket": expected["Bucket"], "PolicyDocument": json.loads(held.get("Policy", "{}"))}
+
+
+def function(client: Client, name: str, _expected: Mapping[str, Any]) -> Properties:
+    api = client("lambda")
+    held: Properties = api.get_function_configuration(FunctionName=name)
+    return held | {
+        "Code": {"S3Bucket": ARTIFACTS, "S3Key": f"{b64decode(held['CodeSha256']).hex()[:16]}.zip"},
+        "ReservedConcurrentExecutions": api.get_function_concurrency(FunctionName=name).get(
+            "ReservedConcurrentExecutions"
+        ),
+    }
+
+
+def permission(client: Client, sid: str, expected: Mapping[str, Any]) -> Properties:
+    policy = _or_none(client("lambda").get_policy, FunctionName=expected["FunctionName"]).get("Policy", "{}")
+    for statement in json.loads(policy).get("Statement", []):
+        if statement["Sid"] == sid:
+            return {
+                "Action": statement["Action"],
+                "FunctionName": statement["Resource"].rpartition(":")[2],
+                "Principal": statement["Principal"]["Service"],
+                "SourceArn": statement["Condition"]["ArnLike"]["AWS:SourceArn"],
+            }
+    return {}
+
+
+def role(client: Client, name: str, _expected: Mapping[str, Any]) -> Properties:
+    iam = client("iam")
+    names = iam.list_role_policies(RoleName=name)["PolicyNames"]
+    attached = iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
+    return {
+        "AssumeRolePolicyDocument": iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"],
+        "ManagedPolicyArns": [policy["PolicyArn"] for policy in attached],
+        "Policies": [iam.get_role_policy(RoleName=name, PolicyName=policy) for policy in names],
+    }
+
+
+def managed_policy(client: Client, arn: str, _expected: Mapping[str, Any]) -> Properties:
+    iam = client("iam")
+    version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+    document = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
+    return {"PolicyDocument": document}
+
+
+def api(client: Client, api_id: str, _expected: Mapping[str, Any]) -> Properties:
+    held: Properties = client("apigatewayv2").get_api(ApiId=api_id)
+    return held
+
+
+def stage(client: Client, name: str, expected: Mapping[str, Any]) -> Properties:
+    held: Properties = client("apigatewayv2").get_stage(ApiId=expected["ApiId"], StageName=name)
+    return held | {"ApiId": expected["ApiId"]}
+
+
+def route(client: Client, name: str, expected: Mapping[str, Any]) -> Properties:
+    route_id = name.rpartition("/")[2]
+    held: Properties = client("apigatewayv2").get_route(ApiId=expected["ApiId"], RouteId=route_id)
+    return held | {"ApiId": expected["ApiId"]}
+
+
+def integration(client: Client, name: str, expected: Mapping[str, Any]) -> Properties:
+    held: Properties = client("apigatewayv2").get_integration(ApiId=expected["ApiId"], IntegrationId=name)
+    return held | {"ApiId": expected["ApiId"]}
+
+
+def schedule(client: Client, name: str, _expected: Mapping[str, Any]) -> Properties:
+    held: Properties = client("scheduler").get_schedule(Name=name)
+    return held
+
+
+def user_pool(client: Client, pool: str, _expected: Mapping[str, Any]) -> Properties:
+    held: Properties = client("cognito-idp").describe_user_pool(UserPoolId=pool)["UserPool"]
+    return held
+
+
+def user_pool_client(client: Client, name: str, expected: Mapping[str, Any]) -> Properties:
+    cognito, pool = client("cognito-idp"), expected["UserPoolId"]
+    held: Properties = cognito.describe_user_pool_client(UserPoolId=pool, ClientId=name)["UserPoolClient"]
+    return held | {"GenerateSecret": "ClientSecret" in held}
+
+
+def user_pool_group(client: Client, name: str, expected: Mapping[str, Any]) -> Properties:
+    held: Properties = client("cognito-idp").get_group(UserPoolId=expected["UserPoolId"], GroupName=name)["Group"]
+    return held
+
+
+def log_group(client: Client, name: str, _expected: Mapping[str, Any]) -> Properties:
+    for held in client("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]:
+        if held["logGroupName"] == name:
+            return {"LogGroupName": name, "RetentionInDays": held.get("retentionInDays")}
+    return {}
+
+
+def alarm(client: Client, name: str, _expected: Mapping[str, Any]) -> Properties:
+    alarms: list[Properties] = client("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"]
+    return alarms[0] if alarms else {}
+
+
+def topic(client: Client, arn: str, _expected: Mapping[str, Any]) -> Properties:
+    held: Properties = client("sns").get_topic_attributes(TopicArn=arn)["Attributes"]
+    return held
+
+
+def subscription(client: Client, arn: str, _expected: Mapping[str, Any]) -> Properties:
+    held: Properties = client("sns").get_subscription_attributes(SubscriptionArn=arn)["Attributes"]
+    return held
+
+
+READERS: Mapping[str, Reader] = {
+    "AWS::ApiGatewayV2::Api": api,
+    "AWS::ApiGatewayV2::Integration": integration,
+    "AWS::ApiGatewayV2::Route": route,
+    "AWS::ApiGatewayV2::Stage": stage,
+    "AWS::CloudWatch::Alarm": alarm,
+    "AWS::Cognito::UserPool": user_pool,
+    "AWS::Cognito::UserPoolClient": user_pool_client,
+    "AWS::Cognito::UserPoolGroup": user_pool_group,
+    "AWS::DynamoDB::Table": table,
+    "AWS::IAM::ManagedPolicy": managed_policy,
+    "AWS::IAM::Role": role,
+    "AWS::Lambda::Function": function,
+    "AWS::Lambda::Permission": permission,
+    "AWS::Logs::LogGroup": log_group,
+    "AWS::S3::Bucket": bucket,
+    "AWS::S3::BucketPolicy": bucket_policy,
+    "AWS::SNS::Subscription": subscription,
+    "AWS::SNS::Topic": topic,
+    "AWS::Scheduler::Schedule": schedule,
+}
+
+
+def _or_none(call: Callable[..., Any], **arguments: str) -> Properties:
+    """An answer, or nothing where the service has an error for what is not configured."""
+    try:
+        answer: Properties = call(**arguments)
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
+            raise
+        return {}
+    return answer
