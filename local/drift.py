@@ -4,8 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
-
+from local.aws import ClientError
 from local.observe import READERS, Client
 
 # The front door stands where CloudFront stands.
@@ -84,7 +83,7 @@ def _same_members(expected: list[Any], actual: list[Any]) -> bool:
 def _same_scalar(expected: Any, actual: Any) -> bool:
     """Templates write numbers and booleans as text where services do not, and the other way round."""
     if isinstance(expected, list) != isinstance(actual, list):  # IAM takes one member for a list of it
-        return [expected] == actual or expected == [actual]
+        return bool([expected] == actual or expected == [actual])
     if isinstance(expected, int | float) and isinstance(actual, int | float):
         return expected == actual
     return str(expected).lower() == str(actual).lower()

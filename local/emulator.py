@@ -82,7 +82,7 @@ def _await_parent(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event) -> N
 def _count_loopback_as_tls() -> None:
     """Policies that deny plain HTTP (`aws:SecureTransport`) mean the network; this process serves loopback only."""
     pin = ministack.pin_request_origin
-    ministack.pin_request_origin = lambda address, _secure: pin(address, True)
+    ministack.pin_request_origin = lambda address, _secure: pin(address, secure_transport=True)
 
 
 def _report_calls() -> None:

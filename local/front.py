@@ -19,7 +19,6 @@ from urllib.parse import urlsplit
 from imagetrail import http as api
 from imagetrail import openapi_document
 from imagetrail.errors import ImagetrailError, MethodNotAllowed, NotFound, TooLarge, Unavailable
-
 from local.stack import Stack
 from local.upstream import Headers, Reply, exchange
 
@@ -30,8 +29,19 @@ MAX_CALLS = 64  # at a time
 _PIXELS = re.compile(r"/((?:images|thumbnails)/[A-Za-z0-9_-][A-Za-z0-9._-]*)")
 _PAGE = re.compile(r"/(?:[A-Za-z0-9_-][A-Za-z0-9._-]*)?")
 _OF_THE_CONNECTION = frozenset(
-    "connection content-length host keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer "
-    "transfer-encoding upgrade".split()
+    {
+        "connection",
+        "content-length",
+        "host",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
 )
 _ASKED_OF_PIXELS = frozenset(
     {"if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "range"}
@@ -48,8 +58,10 @@ _ON_PAGES = [
     ("cache-control", "no-cache"),
     (
         "content-security-policy",
-        "default-src 'none'; connect-src 'self'; img-src 'self'; script-src 'self'; style-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        (
+            "default-src 'none'; base-uri 'none'; connect-src 'self'; form-action 'none'; frame-ancestors 'none'; "
+            "img-src 'self'; script-src 'self'; style-src 'self'"
+        ),
     ),
 ]
 
@@ -130,8 +142,10 @@ class FrontDoor:
         url = urlsplit(self.stack.client("s3").generate_presigned_url(operation, Params=where))
         asked = [(name, value) for name, value in request.headers if name in _ASKED_OF_PIXELS]
         reply = await self._ask(request.method, f"{url.path}?{url.query}", [("host", url.netloc), *asked])
-        if reply.status not in (200, 206, 304):
+        if reply.status not in (200, 206, 304, 412, 416):
             raise NotFound("There is no such image.")
+        if reply.status >= 400:
+            return Reply(reply.status, [], b"")
         said = _SAID_OF_PIXELS | ({"content-length"} if request.method == "HEAD" else set())
         return reply._replace(headers=[(name, value) for name, value in reply.headers if name in said])
 
@@ -144,7 +158,7 @@ class FrontDoor:
         return Reply(200, [("content-type", kind + charset), *_ON_PAGES], file.read_bytes())
 
     async def _ask(self, method: str, target: str, headers: Headers, body: bytes = b"") -> Reply:
-        port = urlsplit(self.stack.endpoint).port
+        port = urlsplit(self.stack.endpoint).port or 0
         sent = [*headers, ("content-length", str(len(body)))] if body else headers
         loop = asyncio.get_running_loop()
         try:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.launch import ACCOUNT, REGION
+from local.aws import ACCOUNT, REGION
 
 NO_VALUE = object()
 

@@ -77,7 +77,7 @@ class Journal:
         dynamodb._items_replaced, dynamodb.handle_request = items_replaced, handle_request
 
     def flush(self) -> None:
-        """Writes what changed since the last call. Items that expired are written by the next call, whoever makes it."""
+        """Writes what changed since the last call; what expired in between is among it."""
         if self._pending:
             changes, self._pending = self._pending, []
             os.write(self._file, orjson.dumps(changes) + b"\n")

@@ -11,14 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-ACCOUNT = "000000000000"
-REGION = "us-east-1"
-CREDENTIALS = {
-    "AWS_ACCESS_KEY_ID": "test",
-    "AWS_SECRET_ACCESS_KEY": "test",
-    "AWS_REGION": REGION,
-    "AWS_DEFAULT_REGION": REGION,
-}
+from local.aws import CREDENTIALS
+
 STOP_WITHIN = 15.0  # seconds
 
 
@@ -68,10 +62,8 @@ def _listen(port: int) -> socket.socket:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    assert process.stdin
-    process.stdin.close()
     try:
-        process.wait(STOP_WITHIN)
+        process.communicate(timeout=STOP_WITHIN)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

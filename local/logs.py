@@ -5,10 +5,7 @@ import sys
 import time
 from typing import Any
 
-_KNOWN = frozenset(
-    "level message timestamp service route status code ms request_id sampling_rate cold_start xray_trace_id "
-    "function_name function_arn function_memory_size function_request_id location".split()
-)
+_KNOWN = frozenset({"code", "level", "message", "ms", "request_id", "route", "service", "status", "timestamp"})
 
 
 def report(function: str, text: str, ms: int, *, failed: bool) -> None:

@@ -36,7 +36,7 @@ def fold(parent: Template, children: Mapping[str, Template]) -> Template:
 
 
 def references(node: Node, replace: Callable[[str], Node | None]) -> Node:
-    """A copy of a node in which `Ref`, `Fn::GetAtt` and the names in `Fn::Sub` are replaced where `replace` has an answer."""
+    """A copy of a node, its `Ref`, `Fn::GetAtt` and names in `Fn::Sub` replaced where `replace` has an answer."""
     if isinstance(node, list):
         return [references(item, replace) for item in node]
     if not isinstance(node, dict):
@@ -96,7 +96,7 @@ class _Child:
             return [self._conditions(item) for item in node]
         if not isinstance(node, dict):
             return node
-        renamed = {}
+        renamed: dict[str, Node] = {}
         for name, value in node.items():
             if name == "Fn::If":
                 renamed[name] = [self._name + value[0], *self._conditions(value[1:])]

@@ -8,8 +8,7 @@ from base64 import b64decode
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError
-
+from local.aws import ClientError
 from local.template import ARTIFACTS
 
 Properties = dict[str, Any]

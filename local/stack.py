@@ -2,18 +2,16 @@
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import boto3
-from botocore.exceptions import ClientError
-
 from local import template
+from local.aws import ACCOUNT, CREDENTIALS, REGION, ClientError, client
 from local.drift import NOT_COMPARED_TYPES, Resource, differences
 from local.intrinsics import Scope
-from local.launch import ACCOUNT, CREDENTIALS, REGION
 from local.parameters import parameters
 from local.repairs import repair
 
@@ -43,7 +41,7 @@ class Stack:
 
     def client(self, service: str) -> Any:
         """A boto3 client of the emulator."""
-        return _client(self.endpoint, service)
+        return client(self.endpoint, service)
 
     @cached_property
     def outputs(self) -> dict[str, str]:
@@ -77,12 +75,6 @@ class Stack:
         )
 
 
-@cache
-def _client(endpoint: str, service: str) -> Any:
-    session = boto3.Session(CREDENTIALS["AWS_ACCESS_KEY_ID"], CREDENTIALS["AWS_SECRET_ACCESS_KEY"], region_name=REGION)
-    return session.client(service, endpoint_url=endpoint)
-
-
 def deploy(endpoint: str, given: Mapping[str, str], root: Path = template.ROOT) -> Stack:
     """Brings the template to stand, changing only what differs from what stood before. Raises DeployError."""
     values = parameters(template.source(root), given)
@@ -102,10 +94,8 @@ def deploy(endpoint: str, given: Mapping[str, str], root: Path = template.ROOT) 
 
 def _upload(stack: Stack, objects: Mapping[str, bytes]) -> None:
     s3 = stack.client("s3")
-    try:
+    with suppress(s3.exceptions.BucketAlreadyOwnedByYou):
         s3.create_bucket(Bucket=template.ARTIFACTS)
-    except s3.exceptions.BucketAlreadyOwnedByYou:
-        pass
     held = {item["Key"] for item in s3.list_objects_v2(Bucket=template.ARTIFACTS).get("Contents", [])}
     for key in objects.keys() - held:
         s3.put_object(Bucket=template.ARTIFACTS, Key=key, Body=objects[key])

@@ -14,13 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
 from local import nested
-from local.launch import REGION
+from local.aws import session
 
 ROOT = Path(__file__).resolve().parent.parent
 ARTIFACTS = "imagetrail-artifacts"
@@ -70,7 +69,7 @@ def package(parameters: dict[str, str], endpoint: str, root: Path = ROOT) -> Pac
 
 
 def _expanded(template: Template, parameters: dict[str, str]) -> Template:
-    translator = Translator({}, Parser(), boto_session=boto3.Session(region_name=REGION))
+    translator = Translator({}, Parser(), boto_session=session())
     expanded: Template = translator.translate(template, parameters)
     translator.metrics.publish()  # it complains on standard error otherwise
     return expanded

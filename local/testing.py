@@ -38,7 +38,8 @@ class Service:
     def stack(self) -> Stack:
         """What it has deployed."""
         runtime = self.folder.runtime
-        assert runtime
+        if runtime is None:
+            raise LookupError("the service is not ready")
         return Stack(runtime.endpoint)
 
 

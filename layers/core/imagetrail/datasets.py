@@ -130,9 +130,7 @@ class Datasets:
         return dataset
 
 
-def _check_visibility(user_id: str | None, visibility: str | None) -> None:
-    if visibility is None:
-        raise Invalid("The dataset needs a visibility.", errors=[("visibility", "must be private or public")])
+def _check_visibility(user_id: str | None, visibility: str) -> None:
     if user_id is None and visibility != "public":
         raise Invalid(
             "A dataset created without a token belongs to nobody.",

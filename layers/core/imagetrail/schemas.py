@@ -67,14 +67,19 @@ class DatasetFields(RequestBody):
     visibility: Visibility | None = Field(None, description="private when absent; always public without a token")
 
 
-class DatasetChanges(RequestBody):
-    """The fields to change; those left out stay."""
+def _left_out() -> Any:
+    """A field that may be left out and may not be null. Read such a body with `exclude_unset`."""
+    return Field(None, json_schema_extra=lambda schema: schema.pop("default"))
 
-    name: ShortText | None = None
-    brand: ShortText | None = None
-    vibe: Vibe | None = None
-    unique_visual_elements: Elements | None = None
-    visibility: Visibility | None = None
+
+class DatasetChanges(RequestBody):
+    """The fields to change; those left out stay. Null clears a brand or a vibe."""
+
+    name: ShortText = _left_out()
+    brand: ShortText | None = _left_out()
+    vibe: Vibe | None = _left_out()
+    unique_visual_elements: Elements = _left_out()
+    visibility: Visibility = _left_out()
 
 
 class _Answer(BaseModel):

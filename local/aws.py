@@ -1,0 +1,30 @@
+"""The emulator's account, and boto3 as its client."""
+
+from functools import cache
+from typing import Any
+
+import boto3  # type: ignore[import-untyped]
+from botocore.exceptions import ClientError  # type: ignore[import-untyped]
+
+__all__ = ["ACCOUNT", "CREDENTIALS", "REGION", "ClientError", "client", "session"]
+
+ACCOUNT = "000000000000"
+REGION = "us-east-1"
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_REGION": REGION,
+    "AWS_DEFAULT_REGION": REGION,
+}
+
+
+@cache
+def session() -> Any:
+    """The account's root user: no profile and no variable of this machine has a say."""
+    return boto3.Session(CREDENTIALS["AWS_ACCESS_KEY_ID"], CREDENTIALS["AWS_SECRET_ACCESS_KEY"], region_name=REGION)
+
+
+@cache
+def client(endpoint: str, service: str) -> Any:
+    """A client of one service, made once."""
+    return session().client(service, endpoint_url=endpoint)
