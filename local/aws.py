@@ -4,9 +4,10 @@ from functools import cache
 from typing import Any
 
 import boto3  # type: ignore[import-untyped]
-from botocore.exceptions import ClientError  # type: ignore[import-untyped]
+from botocore.config import Config  # type: ignore[import-untyped]
+from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
 
-__all__ = ["ACCOUNT", "CREDENTIALS", "REGION", "ClientError", "client", "session"]
+__all__ = ["ACCOUNT", "CREDENTIALS", "REGION", "BotoCoreError", "ClientError", "client", "session"]
 
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
@@ -26,5 +27,5 @@ def session() -> Any:
 
 @cache
 def client(endpoint: str, service: str) -> Any:
-    """A client of one service, made once."""
-    return session().client(service, endpoint_url=endpoint)
+    """A client of one service, made once. It never retries: the emulator answers, or it is gone."""
+    return session().client(service, endpoint_url=endpoint, config=Config(retries={"total_max_attempts": 1}))

@@ -5,17 +5,17 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from local.aws import ClientError
+from local.aws import BotoCoreError, ClientError
 from local.journal import DamagedJournalError, Journal
-from local.launch import Emulator, emulator
+from local.launch import emulator
 from local.stack import Stack, deploy
-from local.template import ROOT
 from local.testing import deployed
 
 PARAMETERS = {"PublicUrl": "http://localhost:3000"}
@@ -55,7 +55,7 @@ class Writers:
         for number in itertools.count():
             try:
                 write(f"{write.__name__}-{number}")
-            except Exception:  # noqa: BLE001, S110 (whatever boto3 makes of a connection that breaks)
+            except BotoCoreError:
                 return
 
     def _items(self, name: str) -> None:
@@ -141,17 +141,15 @@ def test_what_other_services_hold_is_saved_within_two_seconds(tmp_path: Path) ->
         assert stack.client("secretsmanager").get_secret_value(SecretId="shared")["SecretString"] == "hush"
 
 
-@pytest.mark.parametrize("seconds", [0.0, 0.03, 0.1, 0.3, 1.2])
+@pytest.mark.parametrize("seconds", [0.0, 0.1, 0.3])
 def test_a_kill_in_the_middle_of_a_deployment(tmp_path: Path, seconds: float) -> None:
     with deployed(tmp_path) as stack:
         put_one(stack)
     with emulator(tmp_path, 0) as machine:
         killer = threading.Timer(0.9 + seconds, machine.process.kill)
         killer.start()
-        try:
+        with suppress(BotoCoreError):
             deploy(machine.endpoint, {**PARAMETERS, "AnonymousHistory": "all"})
-        except Exception:  # noqa: BLE001, S110 (whatever boto3 makes of a connection that breaks)
-            pass
         killer.join()
     with deployed(tmp_path, {"AnonymousHistory": "none"}) as stack:
         assert ids(stack) == {"one"}
@@ -257,7 +255,3 @@ def test_damage_in_the_middle_is_not_passed_over(tmp_path: Path) -> None:
     path.write_text(json.dumps([["t1", "a", "-", {}]]) + "\n" + "rubbish\n" + json.dumps([["t1", "b", "-", {}]]) + "\n")
     with pytest.raises(DamagedJournalError, match="line 2"):
         Journal(path)
-
-
-assert ROOT
-assert Emulator

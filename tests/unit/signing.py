@@ -91,7 +91,7 @@ def sign(
     payload: bytes | None = None,
     **claims: Any,
 ) -> str:
-    """A token of alice for this service, changed: ABSENT leaves a claim or header out, `payload` replaces all claims."""
+    """A token of alice for this service: ABSENT leaves a claim or header out, `payload` replaces all claims."""
     now = int(time.time())
     usual = {"iss": ISSUER, "aud": AUDIENCE, "sub": "alice", "iat": now, "exp": now + 300}
     signed = {name: value for name, value in (usual | claims).items() if value is not ABSENT}

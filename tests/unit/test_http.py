@@ -98,7 +98,7 @@ BROKEN: dict[str, str | bytes | None] = {
     "an endless number": '{"prompt":"x","seed":' + "9" * 100_000 + "}",
     "100,000 lists": "[" * 100_000 + "]" * 100_000,
     "100,000 open lists": "[" * 100_000,
-    "100,000 objects": '{"a":' * 100_000 + "1" + "}" * 100_000,
+    "50,000 objects": '{"a":' * 50_000 + "1" + "}" * 50_000,
     "100,000 lists in the prompt": '{"prompt":' + "[" * 100_000 + "]" * 100_000 + "}",
 }
 
@@ -276,46 +276,49 @@ def test_the_size_is_that_of_the_bytes_and_not_of_the_characters(event: MakeEven
     problem(ask(echo, event('{"prompt":"' + "🦊" * (http.MAX_BODY_BYTES // 4) + '"}')), 413, "too_large")
 
 
-LIMITS = [
-    "0",
-    "-1",
-    "201",
-    "",
-    " ",
-    "5 ",
-    " 5",
-    "+5",
-    "5.0",
-    "1e2",
-    "0x10",
-    "1_0",
-    "５",
-    "٥",
-    "²",
-    "five",
-    "5,6",
-    "5&",
-    "null",
-]
-LIMITS += ["9" * 400, "9" * 5000, "00000000000005", "\x005"]
-BAD_QUERIES: dict[str, list[str]] = {
-    "limit": LIMITS,
-    "offset": ["-1", "10001", "", "1.5", "１", "0,0"],
-    "dataset_id": [
-        "",
-        "5",
-        "null",
-        f"{{{IMAGE_ID}}}",
-        f"urn:uuid:{IMAGE_ID}",
-        IMAGE_ID.replace("-", ""),
-        f"{IMAGE_ID} ",
-    ]
-    + [f"{IMAGE_ID},{IMAGE_ID}", IMAGE_ID[:-1] + "g", IMAGE_ID[:-1] + "１", "../../etc/passwd", "0" * 10_000],
-    "status": ["", "Succeeded", "deleted", "succeeded,failed", "unsettled"],
-    "order": ["", "DESC", "random", "asc,desc"],
-    "from": ["", "yesterday", "2026-02-30", "2026-02-02T10:30:00", "2026-02-02T10:30:00 01:00", "1738492200"]
-    + ["2026-13-01", "2026-02-02T25:00:00Z", "0001-01-01T00:00:00+01:00", "2026-01-01,2026-01-02", "+2026-01-01"],
-    "to": ["", "2026-02-02T10:30:00", "9999-12-31T23:59:59-01:00", "10000-01-01", "2026-02-02Z"],
+BAD_QUERIES: dict[str, tuple[str, ...]] = {
+    "limit": (
+        *(
+            "0",
+            "-1",
+            "201",
+            "",
+            " ",
+            "5 ",
+            " 5",
+            "+5",
+            "5.0",
+            "1e2",
+            "0x10",
+            "1_0",
+            "five",
+            "5,6",
+            "5&",
+            "null",
+            "\x005",
+        ),
+        *("５", "٥", "²", "9" * 400, "9" * 5000, "00000000000005"),
+    ),
+    "offset": ("-1", "10001", "", "1.5", "１", "0,0"),
+    "dataset_id": (
+        *("", "5", "null", f"{{{IMAGE_ID}}}", f"urn:uuid:{IMAGE_ID}", IMAGE_ID.replace("-", ""), f"{IMAGE_ID} "),
+        *(f"{IMAGE_ID},{IMAGE_ID}", IMAGE_ID[:-1] + "g", IMAGE_ID[:-1] + "１", "../../etc/passwd", "0" * 10_000),
+    ),
+    "status": ("", "Succeeded", "deleted", "succeeded,failed", "unsettled"),
+    "order": ("", "DESC", "random", "asc,desc"),
+    "from": (
+        *(
+            "",
+            "yesterday",
+            "2026-02-30",
+            "2026-02-02T10:30:00",
+            "2026-02-02T10:30:00 01:00",
+            "1738492200",
+            "+2026-01-01",
+        ),
+        *("2026-13-01", "2026-02-02T25:00:00Z", "0001-01-01T00:00:00+01:00", "2026-01-01,2026-01-02", "2026W01T10"),
+    ),
+    "to": ("", "2026-02-02T10:30:00", "9999-12-31T23:59:59-01:00", "10000-01-01", "2026-02-02Z"),
 }
 
 

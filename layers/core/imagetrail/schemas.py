@@ -69,7 +69,11 @@ class DatasetFields(RequestBody):
 
 def _left_out() -> Any:
     """A field that may be left out and may not be null. Read such a body with `exclude_unset`."""
-    return Field(None, json_schema_extra=lambda schema: schema.pop("default"))
+    return Field(None, json_schema_extra=_forget_default)
+
+
+def _forget_default(schema: dict[str, Any]) -> None:
+    del schema["default"]
 
 
 class DatasetChanges(RequestBody):
