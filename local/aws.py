@@ -3,9 +3,9 @@
 from functools import cache
 from typing import Any
 
-import boto3  # type: ignore[import-untyped]
-from botocore.config import Config  # type: ignore[import-untyped]
-from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 __all__ = ["ACCOUNT", "CREDENTIALS", "REGION", "BotoCoreError", "ClientError", "client", "session"]
 

@@ -47,6 +47,10 @@ async def run(socket: int, data: Path) -> None:
             asked.set()
         await ministack.app(scope, receive, send)
 
+    async def stopped() -> None:
+        await stopping.wait()
+        await asyncio.to_thread(kill_workers, [worker for pool in _workers.values() for worker in pool])
+
     async def autosave() -> None:
         while await asked.wait():
             await asyncio.sleep(SAVE_EVERY)
@@ -57,10 +61,9 @@ async def run(socket: int, data: Path) -> None:
 
     async with asyncio.TaskGroup() as tasks:
         saving = tasks.create_task(autosave())
-        await serve(app, _config(socket), shutdown_trigger=stopping.wait)
+        await serve(app, _config(socket), shutdown_trigger=stopped)
         saving.cancel()
     journal.flush()
-    kill_workers([worker for pool in _workers.values() for worker in pool])
 
 
 def _config(socket: int) -> Config:
@@ -68,7 +71,7 @@ def _config(socket: int) -> Config:
     config.bind = [f"fd://{socket}"]
     config.keep_alive_timeout = 75
     config.loglevel = "WARNING"
-    config.graceful_timeout = 1
+    config.graceful_timeout = 0.2
     return config
 
 

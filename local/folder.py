@@ -8,9 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-
-class ProblemError(Exception):
-    """Something the person at the terminal can put right; the message says how."""
+from local.problem import ProblemError
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from imagetrail import http as api
 from imagetrail import openapi_document
-from imagetrail.errors import ImagetrailError, MethodNotAllowed, NotFound, TooLarge, Unavailable
+from imagetrail.errors import ImagetrailError, Malformed, MethodNotAllowed, NotFound, TooLarge, Unavailable
 from local.stack import Stack
 from local.upstream import Headers, Reply, exchange
 
@@ -28,6 +28,7 @@ MAX_CALLS = 64  # at a time
 
 _PIXELS = re.compile(r"/((?:images|thumbnails)/[A-Za-z0-9_-][A-Za-z0-9._-]*)")
 _PAGE = re.compile(r"/(?:[A-Za-z0-9_-][A-Za-z0-9._-]*)?")
+_TEXT = re.compile(r"text/|application/(json|xml|javascript)\b", re.IGNORECASE)  # what a function gets as text
 _OF_THE_CONNECTION = frozenset(
     {
         "connection",
@@ -92,6 +93,9 @@ class Request:
     def target(self) -> str:
         return f"{self.path}?{self.query}" if self.query else self.path
 
+    def header(self, name: str) -> str:
+        return next((value for key, value in self.headers if key == name), "")
+
 
 @dataclass(frozen=True)
 class FrontDoor:
@@ -128,6 +132,9 @@ class FrontDoor:
         if request.method == "OPTIONS":
             # The emulator grants every origin everything; API Gateway, without CORS, takes OPTIONS as any other method.
             raise openapi_document.rejection(request.method, request.path)
+        if not _is_utf8(request.body) and _TEXT.match(request.header("content-type")):
+            # The emulator would put other characters in its place.
+            raise Malformed("The body is not UTF-8.")
         host = f"{self.stack.resources['Api']}.execute-api.localhost"
         headers = [(name, value) for name, value in request.headers if name not in _OF_THE_CONNECTION]
         reply = await self._ask(request.method, request.target, [("host", host), *headers], request.body)
@@ -188,6 +195,14 @@ async def _read(scope: Mapping[str, Any], receive: Any) -> Request:
         headers=[(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]],
         body=b"".join(parts),
     )
+
+
+def _is_utf8(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _of_the_gateway(status: int) -> ImagetrailError:

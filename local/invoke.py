@@ -1,5 +1,6 @@
 """`make invoke FUNCTION=GetImage EVENT=event.json`: runs one handler in this process, against the running service."""
 
+import contextlib
 import importlib
 import json
 import os
@@ -11,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from local import template
-from local.folder import Folder, ProblemError
+from local.folder import Folder
+from local.problem import ProblemError
 from local.stack import Stack
 
 
@@ -58,7 +60,8 @@ def main(arguments: list[str]) -> int:
     """Takes the function's logical id and a file with the event, or no file for an empty one."""
     function, file = [*arguments, "", ""][:2]
     try:
-        answer = invoke(Folder.from_environment(), function, _event(file))
+        with contextlib.redirect_stdout(sys.stderr):  # what the handler logs
+            answer = invoke(Folder.from_environment(), function, _event(file))
     except ProblemError as error:
         print(f"imagetrail: {error}", file=sys.stderr)
         return 1

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.aws import CREDENTIALS
+from local.aws import CREDENTIALS, BotoCoreError
+from local.problem import ProblemError
 
 STOP_WITHIN = 15.0  # seconds
 
@@ -28,6 +29,11 @@ class Emulator:
     def runs(self) -> bool:
         """Whether it still does."""
         return self.process.poll() is None
+
+    def ended(self) -> ProblemError:
+        """What to say when it stopped by itself."""
+        words = self.log.read_text().splitlines() or ["it was killed"]
+        return ProblemError(f"the emulator stopped by itself: {words[-1].strip()} (see {self.log})")
 
 
 @contextlib.contextmanager
@@ -47,8 +53,13 @@ def emulator(data: Path, port: int) -> Iterator[Emulator]:
             pass_fds=[listener.fileno()],
             start_new_session=True,
         )
+    machine = Emulator(endpoint, data / "emulator.log", process)
     try:
-        yield Emulator(endpoint, data / "emulator.log", process)
+        yield machine
+    except BotoCoreError as error:
+        if machine.runs:
+            raise
+        raise machine.ended() from error
     finally:
         _stop(process)
         shutil.rmtree(temporary, ignore_errors=True)

@@ -6,11 +6,12 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from local.intrinsics import Scope
+from local.problem import ProblemError
 
 Template = dict[str, Any]
 
 
-class InvalidParameterError(Exception):
+class InvalidParameterError(ProblemError):
     """An environment variable that the template's own constraints refuse."""
 
 

@@ -1,33 +1,10 @@
 """`make run`: the whole service on this machine, until Ctrl-C."""
 
-import asyncio
-import contextlib
-import os
 import signal
-import socket
 import sys
-from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
-import orjson
-from hypercorn.asyncio import serve
-from hypercorn.config import Config
-
-from local import template
-from local.folder import Folder, ProblemError, Runtime
-from local.front import FrontDoor
-from local.launch import Emulator, emulator
-from local.parameters import InvalidParameterError, from_environment, parameters
-from local.stack import DeployError, Stack, deploy
-from local.upstream import exchange
-
-SAMPLE = {
-    "name": "Coffee Co",
-    "brand": "Coffee Co",
-    "vibe": "cozy",
-    "unique_visual_elements": ["wooden tables", "pendant lights", "brick walls"],
-}
+from local.problem import ProblemError
 
 
 def main() -> int:
@@ -35,10 +12,11 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     try:
-        _run(Folder.from_environment())
-    except KeyboardInterrupt:
-        return 0
-    except (ProblemError, InvalidParameterError, DeployError) as error:
+        from local.folder import Folder
+        from local.service import run
+
+        run(Folder.from_environment())
+    except ProblemError as error:
         print(f"imagetrail: {error}", file=sys.stderr)
         return 1
     return 0
@@ -48,107 +26,7 @@ def _interrupt(_number: int, _frame: Any) -> None:
     """Stops, once: what follows is cleaning up, and is not interrupted."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt
-
-
-def _run(folder: Folder) -> None:
-    given = from_environment(template.source(), os.environ)
-    with folder.held(), _listening(_port()) as listener:
-        url = f"http://localhost:{listener.getsockname()[1]}"
-        given = {"PublicUrl": url} | given
-        parameters(template.source(), given)
-        before = folder.runtime
-        with emulator(folder.path, before.port if before else 0) as machine:
-            stack = deploy(machine.endpoint, given)
-            runtime = _runtime(stack, url)
-            folder.remember(runtime)
-            _welcome(folder, stack)
-            _announce(runtime, folder)
-            asyncio.run(_serve(stack, listener, machine))
-
-
-def _port() -> int:
-    text = os.environ.get("PORT") or "3000"
-    if not text.isdecimal() or int(text) > 65535:
-        raise ProblemError(f"PORT={text} is not a port; it must be a number up to 65535")
-    return int(text)
-
-
-@contextlib.contextmanager
-def _listening(port: int) -> Iterator[socket.socket]:
-    try:
-        listener = socket.create_server(("127.0.0.1", port), backlog=128)
-    except PermissionError:
-        raise ProblemError(f"port {port} needs more rights than yours; run: PORT=3001 make run") from None
-    except OSError:
-        raise ProblemError(
-            f"port {port} is taken; stop what uses it or run: PORT={port % 65535 + 1} make run"
-        ) from None
-    with listener:
-        yield listener
-
-
-def _runtime(stack: Stack, url: str) -> Runtime:
-    pool = stack.outputs["UserPoolId"]
-    return Runtime(
-        endpoint=stack.endpoint,
-        url=url,
-        issuer=stack.environment("ListImages")["AUTH_ISSUER"],
-        own_issuer=f"https://cognito-idp.us-east-1.amazonaws.com/{pool}",
-        user_pool=pool,
-        client=stack.outputs["ClientId"],
-    )
-
-
-def _welcome(folder: Folder, stack: Stack) -> None:
-    """Creates the sample dataset, once in the life of a data folder, and the keys that tokens are signed with."""
-    port = urlsplit(stack.endpoint).port or 0
-    exchange(port, "GET", f"/{stack.outputs['UserPoolId']}/.well-known/jwks.json", [("host", "localhost")], b"", 10)
-    welcomed = folder.path / "welcomed"
-    if welcomed.exists():
-        return
-    body = orjson.dumps(SAMPLE)
-    headers = [
-        ("host", f"{stack.resources['Api']}.execute-api.localhost"),
-        ("content-type", "application/json"),
-        ("content-length", str(len(body))),
-    ]
-    reply = exchange(port, "POST", "/ai/datasets", headers, body, 30)
-    if reply.status == 201:
-        welcomed.touch()
-    else:
-        print(f"the sample dataset was refused with status {reply.status}", file=sys.stderr)
-
-
-def _announce(runtime: Runtime, folder: Folder) -> None:
-    print(f"imagetrail is ready at {runtime.url}")
-    print(f"  images  {runtime.url}/ai/generated-images")
-    print(f"  API     {runtime.url}/ai/openapi.json")
-    print("  token   make token SUB=alice")
-    print(f"  data    {folder.path}", flush=True)
-
-
-async def _serve(stack: Stack, listener: socket.socket, machine: Emulator) -> None:
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopping.set)
-
-    async def watch() -> None:
-        while machine.runs and not stopping.is_set():
-            await asyncio.sleep(0.2)
-        stopping.set()
-
-    config = Config()
-    config.bind = [f"fd://{listener.detach()}"]
-    config.include_server_header = False
-    config.loglevel = "WARNING"
-    config.graceful_timeout = 2
-    watching = asyncio.create_task(watch())
-    await serve(FrontDoor(stack, template.ROOT / "web"), config, shutdown_trigger=stopping.wait)
-    await watching
-    if not machine.runs:
-        raise ProblemError(f"the emulator stopped by itself; {machine.log} says why")
+    raise SystemExit(0)
 
 
 if __name__ == "__main__":

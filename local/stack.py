@@ -13,6 +13,7 @@ from local.aws import ACCOUNT, CREDENTIALS, REGION, ClientError, client
 from local.drift import NOT_COMPARED_TYPES, Resource, differences
 from local.intrinsics import Scope
 from local.parameters import parameters
+from local.problem import ProblemError
 from local.repairs import repair
 
 NAME = "imagetrail"
@@ -29,7 +30,7 @@ _ATTRIBUTES = {
 }
 
 
-class DeployError(Exception):
+class DeployError(ProblemError):
     """The template could not be brought to stand on the emulator as it says."""
 
 

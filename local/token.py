@@ -9,7 +9,8 @@ import uuid
 import jwt
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
-from local.folder import Folder, ProblemError
+from local.folder import Folder
+from local.problem import ProblemError
 
 LIFETIME = 3600  # seconds
 

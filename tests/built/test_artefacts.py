@@ -40,7 +40,8 @@ def layers_of(function: dict[str, Any]) -> list[str]:
 
 
 def code_of(build: Path, function: dict[str, Any]) -> Path:
-    return (build / function.get("CodeUri", "functions")).resolve()
+    code: Path = build / function.get("CodeUri", "functions")
+    return code.resolve()
 
 
 def event_of(function: dict[str, Any]) -> dict[str, Any]:

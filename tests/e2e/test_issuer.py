@@ -56,7 +56,7 @@ def serving() -> Iterator[Issuer]:
             return
 
         def do_GET(self) -> None:
-            document = issuer.document(self.path)
+            document = provider.document(self.path)
             body = json.dumps(document).encode()
             self.send_response(404 if document is None else 200)
             self.send_header("content-length", str(len(body)))
@@ -65,11 +65,11 @@ def serving() -> Iterator[Issuer]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    issuer = Issuer(f"http://127.0.0.1:{server.server_address[1]}")
+    provider = Issuer(f"http://127.0.0.1:{server.server_address[1]}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        yield issuer
+        yield provider
     finally:
         server.shutdown()
         thread.join()

@@ -179,7 +179,7 @@ def test_an_admin_sees_everything_across_days_and_gaps(stack: Stack, deployment:
     failed = [record(caller, base + timedelta(days=40 * n, hours=1), status="failed", error="x") for n in range(8)]
     ids = write(stack, deployment, [*items, *failed])
     succeeded = [i for i in ids if i in {item["id"] for item in items}]
-    window = {"from_": base, "to": base + timedelta(days=400)}
+    window: dict[str, Any] = {"from_": base, "to": base + timedelta(days=400)}
     for limit in (1, 3, 5, 8, 50):
         assert walk(deployment, ADMIN, limit=limit, **window) == succeeded
         assert walk(deployment, ADMIN, limit=limit, order="asc", **window) == succeeded[::-1]
@@ -268,7 +268,7 @@ def test_a_filter_over_much_stays_within_a_budget(stack: Stack, deployment: Depl
     items = [record(user, base + timedelta(seconds=n)) for n in range(3_000)]
     rare = record(user, base, status="failed", error="x")
     write(stack, deployment, [*items, rare])
-    window = {"from_": base, "to": base + timedelta(days=1), "status": "failed", "limit": 10}
+    window: dict[str, Any] = {"from_": base, "to": base + timedelta(days=1), "status": "failed", "limit": 10}
     proxy.seen.clear()
     page = deployment.history.page(ADMIN, HistoryQuery(**window), "")
     assert len(proxy.seen) <= 9

@@ -61,9 +61,9 @@ def private(kind: str) -> Any:
 
 def jwk(kind: str, **changes: Any) -> Document:
     """The public key as its issuer publishes it, under its kind as key id."""
-    algorithm = {"rsa": RSAAlgorithm, "ec": ECAlgorithm, "p384": ECAlgorithm, "ed": OKPAlgorithm}
-    published = algorithm[kind.partition("-")[0]].to_jwk(private(kind).public_key())
-    return json.loads(published) | {"kid": kind, "use": "sig"} | changes
+    algorithms: Document = {"rsa": RSAAlgorithm, "ec": ECAlgorithm, "p384": ECAlgorithm, "ed": OKPAlgorithm}
+    published: Document = algorithms[kind.partition("-")[0]].to_jwk(private(kind).public_key(), as_dict=True)
+    return published | {"kid": kind, "use": "sig"} | changes
 
 
 def public_bytes(encoding: serialization.Encoding) -> bytes:

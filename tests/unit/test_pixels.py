@@ -10,14 +10,14 @@ import pytest
 import pyvips
 
 from imagetrail import pixels
-from imagetrail.models import procedural
+from imagetrail.models.painter import scenes
 
 FORMATS = {"png": "pngload_buffer", "jpg": "jpegload_buffer", "webp": "webpload_buffer"}
 
 
 @cache
 def scene(width: int = 160, height: int = 120) -> pyvips.Image:
-    svg = procedural.paint("a quiet lake", 7, width, height)
+    svg = scenes.paint("a quiet lake", 7, width, height)
     return pyvips.Image.svgload_buffer(svg).flatten().copy_memory()
 
 
@@ -71,7 +71,7 @@ def test_another_size_is_covered_and_cropped_in_the_middle(width: int, height: i
     ("size", "thumbnail"), [((1024, 576), (512, 288)), ((439, 1024), (220, 512)), ((80, 60), (80, 60))]
 )
 def test_the_thumbnail_is_webp_of_at_most_512(size: tuple[int, int], thumbnail: tuple[int, int]) -> None:
-    made = pixels.encode(procedural.paint("lake", 1, *size), *size, "jpg", trusted_svg=True)
+    made = pixels.encode(scenes.paint("lake", 1, *size), *size, "jpg", trusted_svg=True)
     small = pyvips.Image.webpload_buffer(made.thumbnail)
     assert (small.width, small.height) == thumbnail
     assert (small - opened(made.data).thumbnail_image(thumbnail[0], height=thumbnail[1], size="force")).abs().avg() < 6
@@ -162,7 +162,7 @@ def test_a_decompression_bomb_is_refused_by_its_header() -> None:
 
 def test_the_largest_picture_stays_well_under_a_gigabyte() -> None:
     program = (
-        "import resource; from imagetrail import pixels; from imagetrail.models.procedural import paint\n"
+        "import resource; from imagetrail import pixels; from imagetrail.models.painter.scenes import paint\n"
         "svg = paint('forest', 1, 4096, 4096)\n"
         "pixels.encode(svg, 4096, 4096, 'webp', trusted_svg=True)\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"

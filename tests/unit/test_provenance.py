@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from imagetrail import containers, pixels, provenance
-from imagetrail.models import procedural
+from imagetrail.models.painter import scenes
 
 FORMATS = ["png", "jpg", "webp"]
 RECORD: dict[str, object] = {
@@ -44,7 +44,7 @@ few = settings(max_examples=80, deadline=None, suppress_health_check=[HealthChec
 
 @cache
 def picture(image_format: str, side: int = 64) -> bytes:
-    svg = procedural.paint("a quiet lake", 7, side, side)
+    svg = scenes.paint("a quiet lake", 7, side, side)
     return pixels.encode(svg, side, side, image_format, trusted_svg=True).data
 
 

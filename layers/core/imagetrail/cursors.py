@@ -8,8 +8,8 @@ another part of their own history.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
+import re
 from typing import NamedTuple
 
 import orjson
@@ -17,6 +17,7 @@ import orjson
 from imagetrail.errors import InvalidCursor
 
 _DIGEST_BYTES = 9
+_POSITION = re.compile(r"\d{4}-\d\d-\d\d(T[\d:.]{15}Z/[0-9a-f-]{36}|/)")
 
 
 class Position(NamedTuple):
@@ -38,8 +39,10 @@ def decode(cursor: str, scope: tuple[str | None, ...]) -> Position:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         digest, plain = raw[:_DIGEST_BYTES], raw[_DIGEST_BYTES:]
         if digest == _digest(plain, scope):
-            return Position(*orjson.loads(plain))
-    except (binascii.Error, ValueError):
+            position = Position(*orjson.loads(plain))
+            if encode(position, scope) == cursor and _POSITION.fullmatch("/".join(position)):
+                return position
+    except (TypeError, ValueError):
         pass
     raise InvalidCursor(
         "This cursor was not made for this caller and these filters. Start again without a cursor.",

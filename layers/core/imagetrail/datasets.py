@@ -113,7 +113,7 @@ class Datasets:
             raise Forbidden("Only its owner may change this dataset.")
         changed = {**dataset, **changes}
         _check_visibility(dataset.get("user_id"), changed["visibility"])
-        if changed == dataset:
+        if _public(changed) == _public(dataset):
             return _public(dataset)
         changed |= {"version": dataset["version"] + 1, "updated_at": moments.to_text(self.now())}
         unchanged = Expression("#version = :version", {"version": dataset["version"]})

@@ -156,7 +156,8 @@ class ModelFailed(Unavailable):
 
 
 def hierarchy(root: type[ImagetrailError] = ImagetrailError) -> Iterator[type[ImagetrailError]]:
-    """Every error class, the root first: the source of the documented enumeration of codes."""
+    """Every error class of this module, the root first: the source of the documented enumeration of codes."""
     yield root
     for child in root.__subclasses__():
-        yield from hierarchy(child)
+        if child.__module__ == __name__:
+            yield from hierarchy(child)

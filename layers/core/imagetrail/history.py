@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from imagetrail import cursors, moments
@@ -13,8 +13,6 @@ from imagetrail.errors import Invalid, NotFound, Unauthenticated
 from imagetrail.records import public, shelf
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from imagetrail.callers import Caller
     from imagetrail.dynamo import Dynamo, Item, Page
     from imagetrail.ledger import Days
@@ -30,6 +28,7 @@ MAX_OFFSET = 10_000
 _CALLS_PER_PAGE = 8
 _CALLS_PER_OFFSET = 100
 _FILTERED_READ = 200
+_EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,7 +189,7 @@ class _Reader:
         if query.from_ is not None:
             values["from"] = moments.to_text(query.from_)
         if query.to is not None:
-            values["to"] = moments.to_text(query.to - timedelta(microseconds=1))
+            values["to"] = moments.to_text(max(query.to, _EARLIEST) - timedelta(microseconds=1))
         if "from" in values and "to" in values:
             text += " AND #created_at BETWEEN :from AND :to"
         elif "from" in values:

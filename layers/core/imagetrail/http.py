@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
+import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 MAX_BODY_BYTES = 512 * 1024
 _RESERVE = timedelta(seconds=2)
+_MAX_ERRORS = 50
+_MAX_FIELD_NAME = 200
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,8 @@ def problem(error: ImagetrailError, request_id: str) -> Response:
         "request_id": request_id,
     }
     if error.errors:
-        body["errors"] = [{"field": name, "message": message} for name, message in error.errors]
+        shown = error.errors[:_MAX_ERRORS]  # Lambda refuses answers over 6 MB
+        body["errors"] = [{"field": name[:_MAX_FIELD_NAME], "message": message} for name, message in shown]
     if error.image_id:
         body["image_id"] = error.image_id
     headers = {"content-type": "application/problem+json"}
@@ -121,7 +125,7 @@ def _body(event: Mapping[str, Any]) -> Any:
     if event.get("isBase64Encoded"):
         try:
             raw = base64.b64decode(text, validate=True)
-        except binascii.Error:
+        except ValueError:
             raise Malformed("The body cannot be decoded.") from None
     else:
         raw = text.encode("utf-8", "surrogatepass")
@@ -140,24 +144,16 @@ def _complain_of_surrogates(raw: bytes) -> None:
     """JSON can escape half a character, and nothing can store one: say which field holds it."""
     try:
         document = json.loads(raw)
+        fields = document.items() if isinstance(document, dict) else ()
+        broken = [name for name, value in fields if _SURROGATE.search(json.dumps([name, value], ensure_ascii=False))]
     except (ValueError, RecursionError):
         return
-    fields = document.items() if isinstance(document, dict) else ()
-    broken = [name for name, value in fields if _has_surrogate(value) or _has_surrogate(name)]
     if broken:
         shown = [name.encode("utf-8", "replace").decode() for name in broken]
         raise Invalid(
             "The body holds half of a surrogate pair.",
             errors=[(name, "must be valid Unicode: it has an unpaired surrogate") for name in shown],
         )
-
-
-def _has_surrogate(value: object) -> bool:
-    if isinstance(value, str):
-        return any("\ud800" <= character <= "\udfff" for character in value)
-    if isinstance(value, list):
-        return any(_has_surrogate(member) for member in value)
-    return False
 
 
 def _validated(model: type[Any], document: Any) -> Any:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def utc_now() -> datetime:
@@ -14,7 +16,7 @@ def utc_now() -> datetime:
 
 def to_text(moment: datetime) -> str:
     """ISO 8601 in UTC with microseconds and Z: 27 characters that sort by time."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def from_text(text: str) -> datetime:
@@ -26,7 +28,7 @@ def from_text(text: str) -> datetime:
             "must be a date such as 2026-02-02 or a time such as 2026-02-02T10:30:00Z (write + as %2B)"
         ) from None
     if moment.tzinfo is None:
-        if len(text) > 10:
+        if not _is_date(text):
             raise ValueError("must say its zone: end it with Z for UTC, or with an offset such as %2B01:00")
         moment = moment.replace(tzinfo=UTC)
     try:
@@ -35,9 +37,17 @@ def from_text(text: str) -> datetime:
         raise ValueError("must lie between the years 1 and 9999 in UTC") from None
 
 
+def _is_date(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
 def new_id(moment: datetime, entropy: int | None = None) -> str:
     """A UUID version 7 (RFC 9562, section 5.7): 48 bits of milliseconds, then 74 random bits."""
     bits = secrets.randbits(74) if entropy is None else entropy
-    milliseconds = int(moment.timestamp() * 1000)
+    milliseconds = (moment - _EPOCH) // timedelta(milliseconds=1)
     high, low = bits >> 62, bits & ((1 << 62) - 1)
     return str(UUID(int=milliseconds << 80 | 0x7 << 76 | high << 64 | 0b10 << 62 | low))

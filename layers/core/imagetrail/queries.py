@@ -84,7 +84,7 @@ class Identifier:
         try:
             canonical = str(UUID(text))
         except ValueError:
-            canonical = ""
+            canonical = None
         if canonical != text.lower():
             raise ValueError("must be a UUID such as 019b2f6e-7c1a-7d32-9a55-3f1b6f0a2c11")
         return canonical

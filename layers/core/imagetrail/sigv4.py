@@ -49,7 +49,7 @@ def signed_headers(
         sent["x-amz-security-token"] = credentials.token
     names = sorted(sent)
     signed = ";".join(names)
-    lines = [method, path, query, *(f"{name}:{sent[name].strip()}" for name in names), "", signed, digest]
+    lines = [method, path, query, *(f"{name}:{' '.join(sent[name].split())}" for name in names), "", signed, digest]
     scope = f"{moment[:8]}/{region}/{service}/aws4_request"
     canonical = hashlib.sha256("\n".join(lines).encode()).hexdigest()
     text = f"AWS4-HMAC-SHA256\n{moment}\n{scope}\n{canonical}"

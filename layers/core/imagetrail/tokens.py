@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import time
 import urllib.request
@@ -23,17 +24,26 @@ ALGORITHMS: Mapping[str, tuple[str, ...]] = {
     "OKP": ("EdDSA",),
 }
 ADMIN_GROUP = "admin"
-MAX_SUBJECT = 255
+MAX_SUBJECT_BYTES = 255  # OpenID Connect Core 1.0, section 2
 _LEEWAY_SECONDS = 5
 _KEYS_LIVE_SECONDS = 3600
 _KEYS_REFETCH_SECONDS = 60
+_KEYS_RETRY_SECONDS = 5
 _FETCH_TIMEOUT_SECONDS = 3
 _MAX_DOCUMENT_BYTES = 1 << 20
+_END_OF_TIME = 253_402_300_800  # the year 10000
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect: it could lead from https to anywhere."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
 
 
 def fetch_json(url: str) -> dict[str, Any]:
     """A JSON document from the issuer. Raises OSError and ValueError."""
-    with urllib.request.urlopen(url, timeout=_FETCH_TIMEOUT_SECONDS) as answer:  # noqa: S310 (checked in KeySet)
+    with urllib.request.build_opener(_Stay).open(url, timeout=_FETCH_TIMEOUT_SECONDS) as answer:
         document = json.loads(answer.read(_MAX_DOCUMENT_BYTES))
     if not isinstance(document, dict):
         raise ValueError("not a JSON object")
@@ -50,6 +60,7 @@ class PublicKey(NamedTuple):
 class KeySet:
     """The issuer's public keys by key id: cached for an hour, asked for again when an unknown one appears.
 
+    An issuer that does not answer, or answers nonsense, is left alone for some seconds, and the known keys stay.
     Without `url` it is discovered from the issuer. Plain http is refused, except on loopback in a local run.
     """
 
@@ -66,41 +77,57 @@ class KeySet:
         self._fetch, self._clock = fetch, clock
         self._keys: dict[str, PublicKey] = {}
         self._fetched_at: float | None = None
+        self._failed_at: float | None = None
 
     def find(self, key_id: str) -> PublicKey | None:
         """The key of this id, if the issuer has it. Raises Unavailable when the issuer cannot be asked."""
-        age = None if self._fetched_at is None else self._clock() - self._fetched_at
+        now = self._clock()
+        age = None if self._fetched_at is None else now - self._fetched_at
         unknown = key_id not in self._keys
-        if age is None or age > _KEYS_LIVE_SECONDS or (unknown and age > _KEYS_REFETCH_SECONDS):
+        wanted = age is None or age > _KEYS_LIVE_SECONDS or (unknown and age > _KEYS_REFETCH_SECONDS)
+        if wanted and (self._failed_at is None or now - self._failed_at > _KEYS_RETRY_SECONDS):
             try:
-                self._refresh()
-            except (OSError, ValueError):
-                if unknown:
-                    raise Unavailable("The issuer of tokens cannot be reached.", retry_after=5) from None
+                self._keys, self._fetched_at, self._failed_at = self._published(), now, None
+            except (OSError, ValueError, RecursionError, http.client.HTTPException):
+                self._failed_at = now
+        if unknown and self._failed_at is not None:
+            raise Unavailable("The issuer of tokens cannot be reached.", retry_after=_KEYS_RETRY_SECONDS)
         return self._keys.get(key_id)
 
-    def _refresh(self) -> None:
-        if not self._url:
-            document = self._get(f"{self._issuer.rstrip('/')}/.well-known/openid-configuration")
-            if document.get("issuer") != self._issuer:
-                raise ValueError("the discovery document names another issuer")
-            self._url = str(document["jwks_uri"])
-        keys = {}
-        for published in self._get(self._url).get("keys", ()):
-            key_type, key_id = published.get("kty"), published.get("kid")
-            if key_type in ALGORITHMS and published.get("use", "sig") == "sig" and isinstance(key_id, str):
-                allowed = {published["alg"]} if "alg" in published else set(ALGORITHMS[key_type])
-                with suppress(jwt.exceptions.PyJWTError):
-                    key = jwt.PyJWK(published).key
-                    keys[key_id] = PublicKey(key, tuple(allowed & set(ALGORITHMS[key_type])))
-        self._keys, self._fetched_at = keys, self._clock()
+    def _published(self) -> dict[str, PublicKey]:
+        url = self._url or self._discovered()
+        entries = self._get(url).get("keys")
+        if not isinstance(entries, list):
+            raise ValueError("the issuer publishes no list of keys")
+        keys = {entry["kid"]: key for entry in entries if (key := _public_key(entry)) is not None}
+        self._url = url
+        return keys
+
+    def _discovered(self) -> str:
+        document = self._get(f"{self._issuer.rstrip('/')}/.well-known/openid-configuration")
+        if document.get("issuer") != self._issuer or not isinstance(document.get("jwks_uri"), str):
+            raise ValueError("the discovery document names another issuer, or no keys")
+        return str(document["jwks_uri"])
 
     def _get(self, url: str) -> dict[str, Any]:
         parts = urlsplit(url)
         loopback = parts.hostname in ("localhost", "127.0.0.1", "::1")
         if parts.scheme != "https" and not (parts.scheme == "http" and loopback and self._allow_http):
             raise ValueError("an issuer must be reached by https")
-        return self._fetch(url)
+        document: Any = self._fetch(url)
+        if not isinstance(document, dict):
+            raise ValueError("not a JSON object")
+        return document
+
+
+def _public_key(published: Any) -> PublicKey | None:
+    """What an issuer published as a key, unless it is none that signs tokens."""
+    with suppress(jwt.exceptions.PyJWTError, AttributeError, KeyError, NotImplementedError, TypeError, ValueError):
+        usual = ALGORITHMS[published["kty"]]
+        allowed = (published["alg"],) if "alg" in published else usual
+        if isinstance(published["kid"], str) and published.get("use", "sig") == "sig" and set(allowed) <= set(usual):
+            return PublicKey(jwt.PyJWK(published).key, allowed)
+    return None
 
 
 class Verifier:
@@ -118,17 +145,14 @@ class Verifier:
             claims = self._verified(token.strip())
         except (jwt.exceptions.PyJWTError, ValueError, TypeError, RecursionError):
             raise Unauthenticated("The token does not verify, or has expired.") from None
-        audience = claims.get("aud", ())
-        audiences = [audience] if isinstance(audience, str) else audience
         # An access token of Cognito names its client instead of an audience.
-        if self._audience not in audiences and claims.get("client_id") != self._audience:
+        named = claims.get("aud")
+        audiences = named if isinstance(named, list) else [claims.get("aud", claims.get("client_id"))]
+        if self._audience not in audiences:
             raise Unauthenticated("The token was not made for this service.")
         if claims.get("token_use", "access") not in ("access", "id"):
             raise Unauthenticated("The token is neither an access nor an ID token.")
-        subject = claims["sub"]
-        if not isinstance(subject, str) or not 0 < len(subject) <= MAX_SUBJECT:
-            raise Unauthenticated("The token names no usable subject.")
-        return Caller(subject, is_admin=ADMIN_GROUP in _groups(claims))
+        return Caller(claims["sub"], is_admin=ADMIN_GROUP in _groups(claims))
 
     def _verified(self, token: str) -> dict[str, Any]:
         header = jwt.get_unverified_header(token)
@@ -149,6 +173,11 @@ class Verifier:
             leeway=_LEEWAY_SECONDS,
             options={"require": ["exp", "sub", "iss"], "verify_aud": False},
         )
+        times = [claims.get(name, 0) for name in ("exp", "nbf", "iat")]
+        if not all(type(moment) in (int, float) and moment < _END_OF_TIME for moment in times):
+            raise ValueError("a time that is none")
+        if not 0 < len(claims["sub"].encode()) <= MAX_SUBJECT_BYTES:
+            raise ValueError("no usable subject")
         return claims
 
 

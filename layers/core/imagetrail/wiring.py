@@ -44,28 +44,26 @@ class Endpointed:
         request_id = event["requestContext"]["requestId"]
         code = None
         try:
-            operation = self.operation
-            request = operation.read(
-                event,
-                deployment().authenticate(event.get("headers", {}).get("authorization")),
-                deployment().settings.public_url,
-                context.get_remaining_time_in_millis(),
-            )
-            response = self.function(request)
+            answer = self._respond(event, context).as_event()
         except ImagetrailError as error:
-            response, code = problem(error, request_id), error.code
+            answer, code = problem(error, request_id).as_event(), error.code
         except Exception as error:
             telemetry.log_defect(error, request_id)
             hidden = ImagetrailError("The defect has been logged. Please quote the request_id when you report it.")
-            response, code = problem(hidden, request_id), hidden.code
+            answer, code = problem(hidden, request_id).as_event(), hidden.code
         telemetry.log_call(
             route=event.get("routeKey", "$default"),
-            status=response.status,
+            status=answer["statusCode"],
             code=code,
             milliseconds=(time.perf_counter() - started) * 1000,
             request_id=request_id,
         )
-        return response.as_event()
+        return answer
+
+    def _respond(self, event: Mapping[str, Any], context: Any) -> Response:
+        caller = deployment().authenticate(event.get("headers", {}).get("authorization"))
+        public_url = deployment().settings.public_url
+        return self.function(self.operation.read(event, caller, public_url, context.get_remaining_time_in_millis()))
 
 
 def endpoint(

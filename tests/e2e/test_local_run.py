@@ -1,0 +1,205 @@
+"""The local run as a person meets it: starting, asking, stopping, killing, starting again."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from local.template import ROOT
+from local.testing import Service, running
+
+GONE_WITHIN = 8.0  # seconds
+
+
+def ask(url: str, method: str = "GET", body: Any = None, token: str = "") -> tuple[int, Any]:
+    """The status and the JSON of an answer, or its bytes when it is no JSON."""
+    where = urlsplit(url)
+    connection = HTTPConnection(where.hostname or "", where.port, timeout=30)
+    headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {token}"} if token else {})
+    connection.request(method, where.path, json.dumps(body) if body is not None else None, headers)
+    answer = connection.getresponse()
+    content = answer.read()
+    connection.close()
+    return answer.status, json.loads(content) if "json" in answer.headers["content-type"] else content
+
+
+def command(module: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", f"local.{module}", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        check=False,
+    )
+
+
+def processes(data: Path) -> list[str]:
+    """What runs on a data folder."""
+    ps = ["/bin/ps", "-axww", "-o", "pid=,command="]
+    listed = subprocess.run(ps, capture_output=True, text=True, check=True).stdout
+    return [line for line in listed.splitlines() if str(data) in line]
+
+
+def eventually(happened: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + GONE_WITHIN
+    while not happened() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return happened()
+
+
+def token(service: Service, *arguments: str) -> str:
+    done = command("token", *arguments, DATA_DIR=str(service.folder.path))
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_an_image_is_generated_listed_and_served(service: Service) -> None:
+    status, image = ask(f"{service.url}/ai/generate", "POST", {"prompt": "a red cup", "format": "webp"})
+    assert status == 201
+    assert image["image_url"].startswith(f"{service.url}/images/")
+    assert ask(image["image_url"])[1][8:12] == b"WEBP"
+    assert ask(image["thumbnail_url"])[0] == 200
+    assert ask(f"{service.url}/ai/generated-images/{image['id']}")[1]["prompt"] == "a red cup"
+    assert image["id"] in [listed["id"] for listed in ask(f"{service.url}/ai/generated-images")[1]["images"]]
+    assert eventually(lambda: "201 POST /ai/generate" in service.log.read_text())
+    assert ask(service.url + "/")[1].startswith(b"<!doctype html>")
+
+
+def test_a_token_makes_a_caller_and_a_group_an_admin(service: Service) -> None:
+    alice, admin = token(service, "alice"), token(service, "root", "admin")
+    _, image = ask(f"{service.url}/ai/generate", "POST", {"prompt": "hers"}, alice)
+    where = f"{service.url}/ai/generated-images/{image['id']}"
+    assert ask(where, token=alice)[1]["user_id"] == "alice"
+    assert ask(where)[0] == 404
+    assert ask(where, token=admin)[0] == 200
+    assert ask(where, token=alice[:-4] + "AAAA")[0] == 401
+
+
+@pytest.mark.parametrize("subject", ["anonymous", "*", "née", "a b"])
+def test_any_subject_can_have_a_token(service: Service, subject: str) -> None:
+    assert ask(f"{service.url}/ai/generated-images", token=token(service, subject)) == (
+        200,
+        {"images": [], "count": 0, "offset": 0, "limit": 50, "next_cursor": None},
+    )
+
+
+def test_a_handler_can_be_invoked(service: Service, tmp_path: Path) -> None:
+    data = str(service.folder.path)
+    context = {"requestId": "r1", "http": {"method": "GET", "path": "/ai/datasets"}}
+    event = {"version": "2.0", "rawPath": "/ai/datasets", "headers": {}, "requestContext": context}
+    file = tmp_path / "event.json"
+    file.write_text(json.dumps(event))
+    done = command("invoke", "ListDatasets", str(file), DATA_DIR=data)
+    answer = json.loads(done.stdout)
+    assert answer["statusCode"] == 200
+    assert json.loads(answer["body"])["datasets"][0]["brand"] == "Coffee Co"
+    unknown = command("invoke", "Nothing", DATA_DIR=data)
+    assert unknown.returncode == 1
+    assert "ListDatasets" in unknown.stderr
+
+
+def test_without_a_service_the_commands_say_what_to_do(tmp_path: Path) -> None:
+    data = str(tmp_path / "never")
+    for done in (
+        command("token", "alice", DATA_DIR=data),
+        command("invoke", "GetImage", DATA_DIR=data),
+    ):
+        assert done.returncode == 1
+        assert "make run" in done.stderr
+        assert "Traceback" not in done.stderr
+    assert "SUB=" in command("token", "", DATA_DIR=data).stderr
+
+
+def test_data_outlives_stops_and_kills_and_the_sample_comes_once(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with running(data) as service:
+        _, first = ask(f"{service.url}/ai/generate", "POST", {"prompt": "one"})
+        time.sleep(2)
+        service.process.send_signal(signal.SIGKILL)
+        service.process.wait()
+        assert eventually(lambda: not processes(data))
+    with running(data) as service:
+        _, second = ask(f"{service.url}/ai/generate", "POST", {"prompt": "two"})
+        service.process.send_signal(signal.SIGINT)
+        assert service.process.wait(GONE_WITHIN) == 0
+        assert not processes(data)
+    with running(data) as service:
+        images = ask(f"{service.url}/ai/generated-images")[1]["images"]
+        assert [image["id"] for image in images] == [second["id"], first["id"]]
+        for image in images:
+            assert image["image_url"].startswith(service.url)
+            assert ask(image["image_url"])[0] == 200
+        assert len(ask(f"{service.url}/ai/datasets")[1]["datasets"]) == 1
+        service.process.terminate()
+        assert service.process.wait(GONE_WITHIN) == 0
+    assert not processes(data)
+    assert not (data / "tmp").exists()
+
+
+def test_the_service_ends_when_its_emulator_does(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with running(data) as service:
+        emulator = next(line for line in processes(data) if "local.emulator" in line)
+        os.kill(int(emulator.split()[0]), signal.SIGKILL)
+        assert service.process.wait(GONE_WITHIN) == 1
+    assert "emulator.log" in service.log.read_text()
+    assert not processes(data)
+
+
+def test_parameters_come_from_the_environment(tmp_path: Path) -> None:
+    foreign = {"AUTH_ISSUER": "https://issuer.example", "AUTH_AUDIENCE": "me", "ANONYMOUS_HISTORY": "none"}
+    with running(tmp_path / "data", foreign) as service:
+        assert ask(f"{service.url}/ai/generated-images")[0] == 401
+        done = command("token", "alice", DATA_DIR=str(service.folder.path))
+        assert done.returncode == 1
+        assert "https://issuer.example" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"MODEL": "dall-e"}, "MODEL=dall-e"),
+        ({"USER_DAILY_QUOTA": "-1"}, "USER_DAILY_QUOTA=-1"),
+        ({"USER_DAILY_QUOTA": "many"}, "must be a number"),
+        ({"AUTH_ISSUER": "https://issuer.example"}, "AUTH_AUDIENCE is required with AUTH_ISSUER"),
+        ({"PORT": "http"}, "PORT=http"),
+        ({"PORT": "70000"}, "PORT=70000"),
+    ],
+)
+def test_a_wrong_setting_is_refused_before_anything_starts(
+    tmp_path: Path, environment: dict[str, str], said: str
+) -> None:
+    done = command("run", **{"DATA_DIR": str(tmp_path / "data"), "PORT": "0"} | environment)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "data" / "keys").exists()
+
+
+def test_a_port_that_is_taken(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = command("run", DATA_DIR=str(tmp_path), PORT=str(port))
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"imagetrail: port {port} is taken; stop what uses it or run: PORT={port % 65535 + 1} make run\n"
+    )
+
+
+def test_a_second_one_on_the_same_data(service: Service) -> None:
+    done = command("run", DATA_DIR=str(service.folder.path), PORT="0")
+    assert done.returncode == 1
+    assert str(service.folder.path) in done.stderr
+    assert len(done.stderr.splitlines()) == 1

@@ -1,0 +1,227 @@
+"""The front door: what it lets through, what it hides, and how it answers when nobody is behind it."""
+
+import asyncio
+import json
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from shutil import copytree
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import pytest
+
+from local.front import MAX_BODY, FrontDoor
+from local.template import ROOT
+from local.testing import Service, deployed
+
+PIXELS = b"0123456789"
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def code(self) -> str:
+        """Of a problem, which it must be, whole and without a trace of what is behind the door."""
+        assert self.headers["content-type"] == "application/problem+json"
+        problem = json.loads(self.body)
+        assert problem.keys() == {"type", "title", "status", "detail", "code", "request_id"}
+        assert problem["status"] == self.status
+        assert not [word for word in ("amz", "arn:", "imagetrail-", "Traceback", "127.0.0.1") if word in str(problem)]
+        code: str = problem["code"]
+        return code
+
+
+@dataclass(frozen=True)
+class Door:
+    """Sends what no well-behaved client would."""
+
+    url: str
+
+    def ask(self, method: str, target: str, headers: dict[str, str] | None = None, body: bytes = b"") -> Answer:
+        where = urlsplit(self.url)
+        connection = HTTPConnection(where.hostname or "", where.port, timeout=30)
+        connection.putrequest(method, target, skip_accept_encoding=True)
+        for name, value in (headers or {}).items():
+            connection.putheader(name, value)
+        if body:
+            connection.putheader("content-length", str(len(body)))
+        connection.endheaders(body or None)
+        answer = connection.getresponse()
+        content = answer.read()
+        connection.close()
+        return Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, content)
+
+
+@pytest.fixture(scope="module")
+def door(service: Service) -> Door:
+    stack = service.stack
+    for key in ("images/a.png", "thumbnails/a.webp", "references/a.png", "exports/a.csv", "lake/a", "images/b/c.png"):
+        stack.client("s3").put_object(
+            Bucket=stack.outputs["Bucket"],
+            Key=key,
+            Body=PIXELS,
+            ContentType="image/png",
+            CacheControl="public, max-age=31536000, immutable",
+            Metadata={"owner": "alice"},
+            Tagging="owner=alice",
+        )
+    return Door(service.url)
+
+
+def test_pixels_are_served_as_they_are_stored(door: Door) -> None:
+    answer = door.ask("GET", "/images/a.png")
+    assert (answer.status, answer.body) == (200, PIXELS)
+    assert answer.headers["content-type"] == "image/png"
+    assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert answer.headers["content-length"] == "10"
+    assert not [name for name in answer.headers if name.startswith("x-amz") or name == "server"]
+    assert door.ask("GET", "/thumbnails/a.webp?versionId=1&acl").body == PIXELS
+    head = door.ask("HEAD", "/images/a.png")
+    assert (head.status, head.body, head.headers["content-length"]) == (200, b"", "10")
+    etag = {"if-none-match": answer.headers["etag"]}
+    assert door.ask("GET", "/images/a.png", etag).status == 304
+    part = door.ask("GET", "/images/a.png", {"range": "bytes=2-4"})
+    assert (part.status, part.body, part.headers["content-range"]) == (206, b"234", "bytes 2-4/10")
+    assert door.ask("GET", "/images/a.png", {"range": "bytes=99-"}).status == 416
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/references/a.png",
+        "/exports/a.csv",
+        "/lake/a",
+        "/images/../lake/a",
+        "/images/..%2flake%2fa",
+        "/images/%2e%2e/lake/a",
+        "/images/%252e%252e/lake/a",
+        "/images/..;/lake/a",
+        "/images\\..\\lake\\a",
+        "/images/./a.png",
+        "/images//a.png",
+        "//images/a.png",
+        "/images/a.png/",
+        "/images/a.png%00",
+        "/images/a%2Epng",
+        "/images/",
+        "/images",
+        "/images/..",
+        "/IMAGES/a.png",
+        "/images/b/c.png",
+        "/images/none.png",
+        "http://localhost/images/a.png",
+        "/../pyproject.toml",
+        "/%2e%2e/pyproject.toml",
+        "/web/../index.html",
+        "/.gitignore",
+        "/nothing",
+        "*",
+    ],
+)
+def test_nothing_else_of_the_bucket_or_the_disk_is_served(door: Door, target: str) -> None:
+    answer = door.ask("GET", target)
+    assert (answer.status, answer.code) == (404, "not_found")
+
+
+@pytest.mark.parametrize("method", ["PUT", "POST", "DELETE", "PATCH", "OPTIONS"])
+@pytest.mark.parametrize("target", ["/images/a.png", "/thumbnails/a.webp", "/", "/style.css"])
+def test_pixels_and_pages_can_only_be_read(door: Door, method: str, target: str) -> None:
+    answer = door.ask(method, target, body=b"x")
+    assert (answer.status, answer.code) == (405, "method_not_allowed")
+    assert answer.headers["allow"] == "GET, HEAD"
+
+
+def test_pages_may_run_nothing_foreign(door: Door) -> None:
+    page = door.ask("GET", "/")
+    assert page.status == 200
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert page.headers["content-security-policy"].startswith("default-src 'none'")
+    assert "unsafe" not in page.headers["content-security-policy"]
+    assert page.headers["x-content-type-options"] == "nosniff"
+    assert b"<script" not in page.body
+    assert door.ask("GET", "/style.css").headers["content-type"] == "text/css; charset=utf-8"
+
+
+def test_the_api_hears_what_was_said(door: Door) -> None:
+    bad = door.ask("GET", "/ai/generated-images?limit=%31&limt=%C3%A9")
+    assert (bad.status, json.loads(bad.body)["errors"][0]["field"]) == (422, "limt")
+    assert door.ask("GET", "/ai/generated-images/%2e%2e").status == 422
+    assert door.ask("GET", "/ai/../_ministack/health").status == 404
+    assert door.ask("HEAD", "/ai/generated-images").headers["allow"] == "GET"
+    assert door.ask("OPTIONS", "/ai/generated-images").headers["allow"] == "GET"
+    assert not [name for name in door.ask("OPTIONS", "/ai/datasets").headers if name.startswith("access-control")]
+    signed = {"authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, Signature=0"}
+    assert door.ask("GET", "/ai/generated-images", signed).code == "unauthenticated"
+    assert door.ask("GET", "/ai/datasets", {"x-amz-target": "DynamoDB_20120810.ListTables"}).status == 200
+
+
+def test_ten_megabytes_and_no_more(door: Door) -> None:
+    kind = {"content-type": "application/json"}
+    assert door.ask("POST", "/ai/datasets", kind, b" " * MAX_BODY).status == 413
+    over = door.ask("POST", "/ai/datasets", kind, b" " * (MAX_BODY + 1))
+    assert (over.status, over.code) == (413, "too_large")
+
+
+async def _through(front: FrontDoor, method: str, target: str) -> Answer:
+    path, _, query = target.partition("?")
+    scope = {
+        "type": "http",
+        "method": method,
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "headers": [],
+    }
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    await front(scope, receive, send)
+    headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+    return Answer(sent[0]["status"], headers, sent[1]["body"])
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FrontDoor]:
+    """A door to handlers that fail as no handler of ours does."""
+    root = tmp_path_factory.mktemp("broken")
+    copytree(ROOT / "infra", root / "infra")
+    copytree(ROOT / "functions", root / "functions")
+    (root / "template.yaml").write_text((ROOT / "template.yaml").read_text())
+    (root / "functions" / "list_images.py").write_text("def handler(event, context): raise ValueError('arn:secret')")
+    (root / "functions" / "list_datasets.py").write_text("import nothing_of_that_name")
+    (root / "functions" / "get_openapi.py").write_text("import os\ndef handler(event, context): os._exit(3)")
+    with deployed(root / "data", root=root) as stack:
+        yield FrontDoor(stack, ROOT / "web")
+
+
+@pytest.mark.parametrize("target", ["/ai/generated-images", "/ai/datasets", "/ai/openapi.json"])
+def test_a_failing_function_tells_nothing(broken: FrontDoor, target: str) -> None:
+    answer = asyncio.run(_through(broken, "GET", target))
+    assert (answer.status, answer.code) == (500, "internal_error")
+
+
+def test_without_an_emulator_the_door_still_answers() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        endpoint = f"http://127.0.0.1:{unused.getsockname()[1]}"
+    away: Any = SimpleNamespace(endpoint=endpoint, resources={"Api": "x"})
+    answer = asyncio.run(_through(FrontDoor(away, ROOT / "web"), "GET", "/ai/generated-images"))
+    assert (answer.status, answer.code) == (502, "service_unavailable")
+
+
+def test_an_emulator_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("local.front.MAX_WAIT", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        away: Any = SimpleNamespace(endpoint=endpoint, resources={"Api": "x"})
+        answer = asyncio.run(_through(FrontDoor(away, ROOT / "web"), "GET", "/ai/generated-images"))
+    assert (answer.status, answer.code) == (504, "service_unavailable")
