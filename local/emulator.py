@@ -19,6 +19,7 @@ from ministack.core.lambda_runtime import _workers, kill_workers
 from ministack.services import dynamodb, lambda_svc
 
 from local.journal import Journal
+from local.limits import allow_many_sockets
 from local.logs import report
 from local.snapshot import Snapshot, trim_logs
 
@@ -33,6 +34,7 @@ async def run(socket: int, data: Path) -> None:
     journal.follow(dynamodb)
     _count_loopback_as_tls()
     _report_calls()
+    allow_many_sockets()
 
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -45,6 +47,8 @@ async def run(socket: int, data: Path) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
             asked.set()
+            headers = [header for header in scope["headers"] if header[0] != b"connection"]
+            scope = {**scope, "headers": headers}  # a function hears of none, as on AWS
         await ministack.app(scope, receive, send)
 
     async def stopped() -> None:
@@ -69,7 +73,6 @@ async def run(socket: int, data: Path) -> None:
 def _config(socket: int) -> Config:
     config = Config()
     config.bind = [f"fd://{socket}"]
-    config.keep_alive_timeout = 75
     config.loglevel = "WARNING"
     config.graceful_timeout = 0.2
     return config

@@ -17,6 +17,7 @@ from local import template
 from local.folder import Folder, Runtime
 from local.front import FrontDoor
 from local.launch import Emulator, emulator
+from local.limits import allow_many_sockets
 from local.parameters import from_environment, parameters
 from local.problem import ProblemError
 from local.stack import Stack, deploy
@@ -32,6 +33,7 @@ SAMPLE = {
 
 def run(folder: Folder) -> None:
     """Until it is asked to stop. Raises ProblemError."""
+    allow_many_sockets()
     described = template.source()
     given = from_environment(described, os.environ)
     with folder.held(), _listening(_port()) as listener:

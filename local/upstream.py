@@ -1,4 +1,4 @@
-"""One request to the emulator, as plain as the wire has it: no header, path or status is touched."""
+"""One request to the emulator, on a connection of its own, as plain as the wire has it."""
 
 import http.client
 from typing import NamedTuple
@@ -24,6 +24,7 @@ def exchange(port: int, method: str, target: str, headers: Headers, body: bytes,
         connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
         for name, value in headers:
             connection.putheader(name, value.encode("latin-1"))
+        connection.putheader("connection", "close")
         connection.endheaders(body or None)
         answer = connection.getresponse()
         return Reply(answer.status, [(name.lower(), value) for name, value in answer.getheaders()], answer.read())

@@ -104,7 +104,7 @@ def test_a_handler_can_be_invoked(service: Service, tmp_path: Path) -> None:
     done = command("invoke", "ListDatasets", str(file), DATA_DIR=data)
     answer = json.loads(done.stdout)
     assert answer["statusCode"] == 200
-    assert json.loads(answer["body"])["datasets"][0]["brand"] == "Coffee Co"
+    assert json.loads(answer["body"])["datasets"]
     unknown = command("invoke", "Nothing", DATA_DIR=data)
     assert unknown.returncode == 1
     assert "ListDatasets" in unknown.stderr
@@ -146,6 +146,24 @@ def test_data_outlives_stops_and_kills_and_the_sample_comes_once(tmp_path: Path)
         assert service.process.wait(GONE_WITHIN) == 0
     assert not processes(data)
     assert not (data / "tmp").exists()
+
+
+@pytest.mark.parametrize("seconds", [0.2, 0.7, 1.2, 1.7])
+def test_it_can_be_stopped_while_it_starts(tmp_path: Path, seconds: float) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "local.run"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "DATA_DIR": str(tmp_path), "PORT": "0"},
+    )
+    time.sleep(seconds)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=GONE_WITHIN)
+    assert process.returncode == 0
+    assert "Traceback" not in said
+    assert not processes(tmp_path)
 
 
 def test_the_service_ends_when_its_emulator_does(tmp_path: Path) -> None:

@@ -176,25 +176,26 @@ def _slow_schedule(stack: Stack) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("tamper", "named"),
-    [
-        (_shrink, ["GenerateImage: MemorySize should be 1769 and is 128", "Environment.Variables.EXTRA"]),
-        (_drop_index, ["StorageImages: GlobalSecondaryIndexes"]),
-        (_drop_route, ["Route: existence"]),
-        (_add_route, ["Api: routes should be 'nothing' and is 'GET /backdoor'"]),
-        (_widen_role, ["GetImageRole: ManagedPolicyArns", "AdministratorAccess"]),
-        (_suspend_versions, ["StorageBucket: VersioningConfiguration.Status should be 'Enabled' and is 'Suspended'"]),
-        (_silence_alarm, ["AlarmsApiFaults"]),
-        (_slow_schedule, ["SettlePendingSchedule: ScheduleExpression"]),
-    ],
-)
-def test_a_difference_is_refused_by_name(tmp_path: Path, tamper: Callable[[Stack], None], named: list[str]) -> None:
+TAMPERED: dict[Callable[[Stack], None], list[str]] = {
+    _shrink: ["GenerateImage: MemorySize should be 1769 and is 128", "Environment.Variables.EXTRA"],
+    _drop_index: ["StorageImages: GlobalSecondaryIndexes"],
+    _drop_route: ["Route: existence"],
+    _add_route: ["Api: routes should be 'nothing' and is 'GET /backdoor'"],
+    _widen_role: ["GetImageRole: ManagedPolicyArns", "AdministratorAccess"],
+    _suspend_versions: ["StorageBucket: VersioningConfiguration.Status should be 'Enabled' and is 'Suspended'"],
+    _silence_alarm: ["AlarmsApiFaults"],
+    _slow_schedule: ["SettlePendingSchedule: ScheduleExpression"],
+}
+
+
+def test_every_difference_is_refused_by_name(tmp_path: Path) -> None:
     with deployed(tmp_path) as stack:
-        tamper(stack)
+        for tamper in TAMPERED:
+            tamper(stack)
         with pytest.raises(DeployError) as refused:
             deploy(stack.endpoint, PARAMETERS)
-    assert not [name for name in named if name not in str(refused.value)]
+    said = str(refused.value)
+    assert not [name for names in TAMPERED.values() for name in names if name not in said]
 
 
 def test_every_type_of_the_template_is_compared() -> None:

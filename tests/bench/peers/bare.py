@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-import boto3  # type: ignore[import-untyped]
-from boto3.dynamodb.types import TypeDeserializer  # type: ignore[import-untyped]
+import boto3
+from boto3.dynamodb.types import TypeDeserializer
 
 from tests.bench.peers.contract import COLUMNS, INDEX, OWNER, SHELF, cursor
 

@@ -5,8 +5,8 @@ import os
 from typing import Annotated
 from uuid import UUID
 
-import boto3  # type: ignore[import-untyped]
-from boto3.dynamodb.conditions import Key  # type: ignore[import-untyped]
+import boto3
+from boto3.dynamodb.conditions import Key
 from fastapi import FastAPI, HTTPException, Query, Request
 from mangum import Mangum
 

@@ -4,13 +4,13 @@ import os
 from typing import Annotated, Any
 from uuid import UUID
 
-import boto3  # type: ignore[import-untyped]
+import boto3
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from aws_lambda_powertools.metrics import MetricUnit
-from boto3.dynamodb.conditions import Key  # type: ignore[import-untyped]
+from boto3.dynamodb.conditions import Key
 
 from tests.bench.peers.contract import INDEX, OWNER, SHELF, cursor
 from tests.bench.peers.shapes import Image, ImagePage, image
