@@ -45,7 +45,7 @@ test: .venv/test  ## unit, integration and end-to-end tests
 unit: .venv/test  ## the tests that need no socket
 	$(PY) -m pytest tests/unit
 
-lint: .venv/test  ## ruff and mypy
+lint: .venv/test .venv/bench  ## ruff and mypy
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy

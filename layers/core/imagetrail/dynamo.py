@@ -194,11 +194,7 @@ def attribute(value: object) -> dict[str, Any]:
 
 def from_attributes(attributes: Mapping[str, Mapping[str, Any]]) -> Item:
     """An item out of DynamoDB's JSON. Whole numbers become int, others float."""
-    item = {}
-    for name, tagged in attributes.items():
-        for tag, value in tagged.items():
-            item[name] = value if tag == "S" else _FROM[tag](value)
-    return item
+    return {name: tagged["S"] if "S" in tagged else _value(tagged) for name, tagged in attributes.items()}
 
 
 def _number(text: str) -> int | float:

@@ -53,7 +53,7 @@ COLUMNS = (
 STATUSES = ("pending", "succeeded", "failed", "blocked")
 UNSETTLED = "unsettled"
 _TAG_CHARACTERS = 250
-_ABSENT: Mapping[str, Any] = {"favorite": False, "reference_images_count": 0}
+_UNSET: dict[str, Any] = dict.fromkeys(COLUMNS) | {"favorite": False, "reference_images_count": 0}
 _PRIVATE_OR_LATER = frozenset(
     {"user_id", "bytes", "sha256", "image_url", "thumbnail_url", "favorite", "deleted_at", "status", "error"}
 )
@@ -90,7 +90,10 @@ def index_keys(record: Mapping[str, Any]) -> Item:
 
 def public(item: Mapping[str, Any], public_url: str) -> dict[str, Any]:
     """The record as a caller sees it: every column, with URLs that can be opened."""
-    record = {column: item.get(column, _ABSENT.get(column)) for column in COLUMNS}
+    record = _UNSET.copy()
+    for name, value in item.items():
+        if name in record:
+            record[name] = value
     for column in ("image_url", "thumbnail_url"):
         if record[column] is not None:
             record[column] = f"{public_url}{record[column]}"
