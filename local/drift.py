@@ -9,7 +9,7 @@ from local.observe import READERS, Client
 
 # The front door stands where CloudFront stands.
 NOT_COMPARED_TYPES = frozenset({"AWS::CloudFront::Distribution", "AWS::CloudFront::OriginAccessControl"})
-NOT_COMPARED_PROPERTIES = frozenset({"Tags"})
+NOT_COMPARED_PROPERTIES = frozenset({"Tags"})  # the emulator mixes its own in
 
 _ABSENT = "nothing"
 
@@ -26,6 +26,8 @@ class Resource:
 
 @dataclass(frozen=True)
 class Difference:
+    """One property that stands otherwise than the template says."""
+
     resource: str
     property: str
     expected: Any

@@ -28,6 +28,7 @@ STOP_WITHIN = 10.0  # seconds
 
 
 async def run(socket: int, data: Path) -> None:
+    """Serves on an inherited socket until the parent ends or a signal comes."""
     journal = Journal(data / "items.jsonl")
     snapshot = Snapshot(data / "snapshot.json", journal)
     ministack.load_state, ministack.save_all = snapshot.load, snapshot.save

@@ -30,6 +30,8 @@ class Runtime:
 
 @dataclass(frozen=True)
 class Folder:
+    """A data folder."""
+
     path: Path
 
     @classmethod
@@ -53,8 +55,12 @@ class Folder:
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
         """Only one service at a time; a lock ends with its process, however that ends. Raises ProblemError."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / "lock").open("w") as lock:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            file = (self.path / "lock").open("w")
+        except OSError as error:
+            raise ProblemError(f"the data folder {self.path} cannot be used: {error.strerror}") from None
+        with file as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

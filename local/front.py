@@ -138,7 +138,7 @@ class FrontDoor:
         host = f"{self.stack.resources['Api']}.execute-api.localhost"
         headers = [(name, value) for name, value in request.headers if name not in _OF_THE_CONNECTION]
         reply = await self._ask(request.method, request.target, [("host", host), *headers], request.body)
-        if reply.status >= 400 and reply.header("content-type") != "application/problem+json":
+        if reply.status >= 400 and not reply.header("content-type").startswith("application/problem+json"):
             raise _of_the_gateway(reply.status)
         kept = [(name, value) for name, value in reply.headers if name not in _OF_THE_CONNECTION - {"content-length"}]
         return reply._replace(headers=kept)

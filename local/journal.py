@@ -6,6 +6,7 @@ answered: a JSON array of `[table id, partition key, sort key, item or null]`. O
 keeps a transaction whole, and a last line cut short by a kill is as if it had never been sent.
 """
 
+import errno
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -25,13 +26,15 @@ class DamagedJournalError(Exception):
 
 
 class Journal:
+    """The log, replayed when it is opened and appended to from then on."""
+
     def __init__(self, path: Path) -> None:
-        self._path = path
         self._pending: list[Change] = []
         self._items, changes = _replay(path)
         if changes > COMPACT_WHEN * max(1, sum(map(len, self._items.values()))):
             _rewrite(path, self._items)
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._size = os.fstat(self._file).st_size
 
     def fill(self, tables: list[dict[str, Any]]) -> None:
         """Puts the recorded items into restored tables. What belonged to any other table is forgotten."""
@@ -78,9 +81,15 @@ class Journal:
 
     def flush(self) -> None:
         """Writes what changed since the last call; what expired in between is among it."""
-        if self._pending:
-            changes, self._pending = self._pending, []
-            os.write(self._file, orjson.dumps(changes) + b"\n")
+        count = len(self._pending)
+        if not count:
+            return
+        line = orjson.dumps(self._pending[:count]) + b"\n"
+        if os.write(self._file, line) != len(line):
+            os.ftruncate(self._file, self._size)
+            raise OSError(errno.ENOSPC, "the disk is full")
+        self._size += len(line)
+        del self._pending[:count]  # and not what another thread has added meanwhile
 
 
 def _replay(path: Path) -> tuple[Items, int]:

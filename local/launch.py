@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 
 from local.aws import CREDENTIALS, BotoCoreError
@@ -56,7 +57,7 @@ def emulator(data: Path, port: int) -> Iterator[Emulator]:
     machine = Emulator(endpoint, data / "emulator.log", process)
     try:
         yield machine
-    except BotoCoreError as error:
+    except (BotoCoreError, HTTPException, OSError) as error:
         if machine.runs:
             raise
         raise machine.ended() from error
@@ -94,6 +95,7 @@ def _environment(data: Path, port: int) -> dict[str, str]:
         | {
             "AUTH": "true",
             "BIND_HOST": "127.0.0.1",
+            "DOCKER_HOST": "unix:///nowhere",
             "GATEWAY_PORT": str(port),
             "IOT_MTLS_ENABLED": "0",
             "LOG_LEVEL": "WARNING",

@@ -14,6 +14,7 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
 from local import template
+from local.aws import REGION
 from local.folder import Folder, Runtime
 from local.front import FrontDoor
 from local.launch import Emulator, emulator
@@ -43,9 +44,9 @@ def run(folder: Folder) -> None:
         before = folder.runtime
         with emulator(folder.path, before.port if before else 0) as machine:
             stack = deploy(machine.endpoint, given)
+            _welcome(folder, stack)
             runtime = _runtime(stack, url)
             folder.remember(runtime)
-            _welcome(folder, stack)
             _announce(runtime, folder)
             asyncio.run(_serve(stack, listener, machine))
 
@@ -77,7 +78,7 @@ def _runtime(stack: Stack, url: str) -> Runtime:
         endpoint=stack.endpoint,
         url=url,
         issuer=stack.environment("ListImages")["AUTH_ISSUER"],
-        own_issuer=f"https://cognito-idp.us-east-1.amazonaws.com/{pool}",
+        own_issuer=f"https://cognito-idp.{REGION}.amazonaws.com/{pool}",
         user_pool=pool,
         client=stack.outputs["ClientId"],
     )

@@ -22,6 +22,8 @@ KEPT_LOG_STREAMS = 200
 
 
 class Snapshot:
+    """The file, as the two functions by which the emulator restores and saves its services."""
+
     def __init__(self, path: Path, journal: Journal) -> None:
         self._path, self._journal = path, journal
         self._saved = path.read_text() if path.exists() else "{}"

@@ -81,6 +81,7 @@ def deploy(endpoint: str, given: Mapping[str, str], root: Path = template.ROOT) 
     values = parameters(template.source(root), given)
     package = template.package(values, endpoint, root)
     stack = Stack(endpoint)
+    _keep_items(stack, package.template)
     _upload(stack, package.objects)
     _create_or_update(stack, package.url, values)
     resources = list(_resolved(stack, package.template, values))
@@ -89,8 +90,27 @@ def deploy(endpoint: str, given: Mapping[str, str], root: Path = template.ROOT) 
     for resource in again:
         repair(resource, stack.client)
     if found := differences(again, stack.client):
-        raise DeployError("what stands is not what the template says:\n" + "\n".join(map(str, found)))
+        said = "\n".join(map(str, found))
+        raise DeployError(f"what stands is not what the template says:\n{said}\nMove the data folder to begin anew.")
     return stack
+
+
+def _keep_items(stack: Stack, new: template.Template) -> None:
+    """The emulator makes a table with another key anew under the same name, whatever the template retains."""
+    dynamodb = stack.client("dynamodb")
+    try:
+        ids = stack.resources
+    except ClientError:  # the first deployment
+        return
+    finally:
+        stack.__dict__.pop("resources", None)
+    for name, resource in new["Resources"].items():
+        if resource["Type"] == "AWS::DynamoDB::Table" and name in ids:
+            table = dynamodb.describe_table(TableName=ids[name])["Table"]
+            if table["KeySchema"] != resource["Properties"]["KeySchema"] and table["ItemCount"]:
+                raise DeployError(
+                    f"{name}: another key would cost its {table['ItemCount']} items; move the data folder away first"
+                )
 
 
 def _upload(stack: Stack, objects: Mapping[str, bytes]) -> None:
@@ -100,6 +120,8 @@ def _upload(stack: Stack, objects: Mapping[str, bytes]) -> None:
     held = {item["Key"] for item in s3.list_objects_v2(Bucket=template.ARTIFACTS).get("Contents", [])}
     for key in objects.keys() - held:
         s3.put_object(Bucket=template.ARTIFACTS, Key=key, Body=objects[key])
+    for key in held - objects.keys():
+        s3.delete_object(Bucket=template.ARTIFACTS, Key=key)
 
 
 def _create_or_update(stack: Stack, url: str, values: Mapping[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""template.yaml as the emulator takes it: SAM expanded, routes spelled out, code and nested stacks uploaded.
+"""template.yaml as the emulator takes it: SAM expanded, nested stacks folded in, routes spelled out.
 
 The emulator differs from CloudFormation in what this module changes, and in nothing else:
 it ignores an HTTP API's `Body`, it runs functions in this virtual environment, which holds what the layers
@@ -29,22 +29,21 @@ Template = dict[str, Any]
 
 @dataclass(frozen=True)
 class Package:
-    """A template ready to deploy, and the objects it needs in the bucket of artifacts."""
+    """A template ready to deploy, where it will be found, and the bucket of artifacts with it and the code."""
 
     template: Template
+    url: str
     objects: dict[str, bytes]
-
-    @property
-    def url(self) -> str:
-        return _url(_key(json.dumps(self.template).encode(), "json"))
 
 
 def source(root: Path = ROOT) -> Template:
+    """template.yaml as it is written, intrinsic functions in their long form."""
     template: Template = yaml_parse((root / "template.yaml").read_text())
     return template
 
 
 def package(parameters: dict[str, str], endpoint: str, root: Path = ROOT) -> Package:
+    """What to deploy to the emulator at `endpoint`; the same bytes for the same sources and parameters."""
     template = source(root)
     objects: dict[str, bytes] = {}
     _without_layers(template)
@@ -64,8 +63,8 @@ def package(parameters: dict[str, str], endpoint: str, root: Path = ROOT) -> Pac
             variables = resource["Properties"]["Environment"]["Variables"]
             variables["LOCAL_RUN"] = "true"
     expanded = nested.fold(_with_local_keys(expanded, endpoint), children)
-    _store(objects, json.dumps(expanded).encode(), "json")
-    return Package(expanded, objects)
+    key = _store(objects, json.dumps(expanded).encode(), "json")
+    return Package(expanded, f"https://s3.amazonaws.com/{ARTIFACTS}/{key}", objects)
 
 
 def _expanded(template: Template, parameters: dict[str, str]) -> Template:
@@ -150,14 +149,7 @@ def _zipped(folder: Path) -> bytes:
 
 
 def _store(objects: dict[str, bytes], body: bytes, suffix: str) -> str:
-    key = _key(body, suffix)
+    """Puts an object under a key that is made of its content."""
+    key = f"{hashlib.sha256(body).hexdigest()[:16]}.{suffix}"
     objects[key] = body
     return key
-
-
-def _key(body: bytes, suffix: str) -> str:
-    return f"{hashlib.sha256(body).hexdigest()[:16]}.{suffix}"
-
-
-def _url(key: str) -> str:
-    return f"https://s3.amazonaws.com/{ARTIFACTS}/{key}"

@@ -15,6 +15,7 @@ from local.launch import emulator
 from local.stack import Stack, deploy
 
 READY_WITHIN = 60.0  # seconds
+STOPPED_WITHIN = 30.0  # seconds
 
 
 @contextlib.contextmanager
@@ -60,7 +61,7 @@ def running(data: Path, environment: Mapping[str, str] | None = None) -> Iterato
         yield Service(_ready(process, log), Folder(data), process, log)
     finally:
         process.terminate()
-        process.wait()
+        process.wait(STOPPED_WITHIN)
 
 
 def _ready(process: subprocess.Popen[str], log: Path) -> str:

@@ -216,6 +216,13 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
     )
 
 
+def test_a_data_folder_that_cannot_be_used(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = command("run", DATA_DIR=str(tmp_path / "file"), PORT="0")
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_a_second_one_on_the_same_data(service: Service) -> None:
     done = command("run", DATA_DIR=str(service.folder.path), PORT="0")
     assert done.returncode == 1

@@ -128,6 +128,17 @@ def test_a_deployment_that_fails_leaves_what_stood(tmp_path: Path, root: Path) -
         assert stack.environment("ListImages")["ANONYMOUS_HISTORY"] == "all"
 
 
+def test_a_table_with_items_is_not_made_anew(tmp_path: Path, root: Path) -> None:
+    with deployed(tmp_path / "data", root=root) as stack:
+        put(stack, "1")
+        storage = root / "infra" / "storage.yaml"
+        rewrite(storage, "- {AttributeName: id, KeyType: HASH}", "- {AttributeName: uid, KeyType: HASH}")
+        rewrite(storage, "- {AttributeName: id, AttributeType: S}", "- {AttributeName: uid, AttributeType: S}")
+        with pytest.raises(DeployError, match="StorageImages: another key would cost its 1 items"):
+            deploy(stack.endpoint, PARAMETERS, root)
+        assert count(stack) == 1
+
+
 def _shrink(stack: Stack) -> None:
     stack.client("lambda").update_function_configuration(
         FunctionName=stack.resources["GenerateImage"], MemorySize=128, Environment={"Variables": {"EXTRA": "1"}}
