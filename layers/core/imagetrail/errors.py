@@ -123,10 +123,14 @@ class Invalid(ImagetrailError):
 
 
 class Blocked(Invalid):
-    """The model refused the prompt or its result."""
+    """The model refused the prompt or its result; `charged` says whether its vendor may have taken money for it."""
 
     code = "content_blocked"
     title = "The model refused this prompt"
+
+    def __init__(self, detail: str = "The image model refused this prompt.", *, charged: bool = False) -> None:
+        super().__init__(detail)
+        self.charged = charged
 
 
 class QuotaExhausted(ImagetrailError):
@@ -149,10 +153,14 @@ class Unavailable(ImagetrailError):
 
 
 class ModelFailed(Unavailable):
-    """The image model gave no usable picture."""
+    """The image model gave no usable picture; `charged` says whether its vendor may have taken money for it."""
 
     code = "model_failed"
     title = "The image model failed"
+
+    def __init__(self, detail: str, *, retry_after: int = 5, charged: bool = False) -> None:
+        super().__init__(detail, retry_after=retry_after)
+        self.charged = charged
 
 
 def hierarchy(root: type[ImagetrailError] = ImagetrailError) -> Iterator[type[ImagetrailError]]:
