@@ -7,17 +7,16 @@ settled by the sweep (`settling`), once `settle_by` has passed.
 
 from __future__ import annotations
 
-import secrets
 from concurrent.futures import Executor, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from imagetrail import models, moments, provenance
+from imagetrail import moments, prices, provenance
 from imagetrail.errors import Blocked, ImagetrailError, Invalid, ModelFailed, Unavailable
+from imagetrail.fitting import Wish, fit
 from imagetrail.ledger import AlreadySettledError
-from imagetrail.models import ImageRequest
 from imagetrail.pixels import UndecodableImage, encode
 from imagetrail.prompting import full_prompt
 from imagetrail.records import embeddable, image_key, owner_tags, stored, thumbnail_key
@@ -30,15 +29,16 @@ if TYPE_CHECKING:
     from imagetrail.datasets import Datasets
     from imagetrail.dynamo import Item
     from imagetrail.ledger import Ledger
-    from imagetrail.models import ImageModel
+    from imagetrail.models import ImageRequest, ModelOutput
+    from imagetrail.models.catalog import Catalog
     from imagetrail.pixels import Picture
     from imagetrail.s3 import Bucket
     from imagetrail.schemas import GenerateRequest
 
-LONGER_SIDE = {"1K": 1024, "2K": 2048, "4K": 4096}
 _MIME = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
 _IMMUTABLE = "public, max-age=31536000, immutable"
 _MARGIN = timedelta(seconds=60)
+_FINISHING = timedelta(seconds=4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +48,9 @@ class Generation:
     ledger: Ledger
     bucket: Bucket
     datasets: Datasets
-    default_model: str
+    catalog: Catalog
     embed_prompt: bool
     executor: Executor = field(default_factory=lambda: ThreadPoolExecutor(1))
-    load_model: Callable[[str], ImageModel] = models.load
     now: Callable[[], datetime] = moments.utc_now
     new_id: Callable[[datetime], str] = moments.new_id
 
@@ -61,18 +60,20 @@ class Generation:
         Raises Invalid, QuotaExhausted, Blocked, ModelFailed and Unavailable; from the second on with `image_id`.
         """
         now = self.now()
-        record, asked = self._compose(caller, request, now)
-        record["settle_by"] = moments.to_text(now + time_left + _MARGIN)
+        candidates = self.catalog.choose(request.model)
+        record, wish = self._compose(caller, request, now)
+        record |= {"model": candidates[0], "settle_by": moments.to_text(now + time_left + _MARGIN)}
         pending = self.ledger.begin(record, now)
+        deadline = now + time_left - _FINISHING
+        tried: list[str] = []
         try:
-            made = self._produce(pending, asked)
+            made = self._produce(pending, wish, candidates, deadline, tried)
         except ImagetrailError as error:
-            status = "blocked" if isinstance(error, Blocked) else "failed"
-            self._give_up(pending, status, f"{error.code}: {error.detail}")
+            self._give_up(pending, self._failure(pending, error, tried))
             error.image_id = pending["id"]
             raise
         except Exception:
-            self._give_up(pending, "failed", "internal_error: a defect of this service")
+            self._give_up(pending, {"status": "failed", "error": "internal_error: a defect of this service"})
             raise
         try:
             return self._finish(pending, made)
@@ -80,32 +81,27 @@ class Generation:
             error.image_id = pending["id"]
             raise
 
-    def _compose(self, caller: Caller, request: GenerateRequest, now: datetime) -> tuple[Item, ImageRequest]:
-        name = request.model or self.default_model
-        if name not in models.NAMES:
-            raise Invalid(
-                "This deployment does not offer that model.",
-                errors=[("model", f"must be one of {', '.join(models.NAMES)}")],
-            )
+    def _compose(self, caller: Caller, request: GenerateRequest, now: datetime) -> tuple[Item, Wish]:
         dataset = None
         if request.dataset_id is not None:
             dataset = self.datasets.find(caller, str(request.dataset_id))
             if dataset is None:
                 raise Invalid("There is no such dataset.", errors=[("dataset_id", "must be a dataset you can see")])
-        asked = ImageRequest(
+        wish = Wish(
             prompt=full_prompt(request.prompt, request.style, dataset),
-            seed=secrets.randbelow(2**32 - 1) if request.seed is None else request.seed,
-            width=(size := dimensions(request.aspect_ratio, request.resolution))[0],
-            height=size[1],
-            style=request.style,
+            aspect_ratio=request.aspect_ratio,
+            resolution=request.resolution,
             quality=request.quality,
+            image_format=request.format,
+            seed=request.seed,
+            style=request.style,
             negative_prompt=request.negative_prompt,
         )
         record: Item = {
             "id": self.new_id(now),
             "user_id": caller.user_id,
             "prompt": request.prompt,
-            "full_prompt": asked.prompt,
+            "full_prompt": wish.prompt,
             "negative_prompt": request.negative_prompt,
             "dataset_id": dataset and dataset["id"],
             "dataset_version": dataset and dataset["version"],
@@ -119,32 +115,67 @@ class Generation:
             "reference_images": [] if dataset else None,
             "created_at": moments.to_text(now),
             "status": "pending",
-            "model": name,
-            "seed": asked.seed,
+            "seed": request.seed,
         }
-        return record, asked
+        return record, wish
 
-    def _produce(self, pending: Item, asked: ImageRequest) -> Item:
+    def _produce(self, pending: Item, wish: Wish, candidates: list[str], deadline: datetime, tried: list[str]) -> Item:
         started = self.now()
-        output = self.load_model(pending["model"])(asked)
+        request, dropped, output = self._ask(wish, candidates, deadline, tried)
         made = {
             **pending,
             "provider": output.provider,
-            "model": output.model,
+            "model": tried[-1],
+            "model_id": output.model,
             "seed": output.seed,
-            "cost_usd": output.cost_usd,
-            "dropped_params": list(output.dropped_params),
+            "cost_usd": self._price(pending, tried[-1]),
+            "dropped_params": dropped,
             "generation_ms": round((self.now() - started).total_seconds() * 1000),
-            "width": asked.width,
-            "height": asked.height,
+            "width": request.width,
+            "height": request.height,
         }
         try:
-            picture = encode(output.data, asked.width, asked.height, pending["format"], trusted_svg=output.is_svg)
+            picture = encode(output.data, request.width, request.height, pending["format"], trusted_svg=output.is_svg)
         except UndecodableImage:
-            raise ModelFailed("The image model answered with something that is no picture.") from None
+            detail = "The image model answered with something that is no picture."
+            raise ModelFailed(detail, charged=True) from None
         data = provenance.embed(picture.data, embeddable(made, with_prompts=self.embed_prompt))
         self._store(made, data, picture)
         return made | stored(made, data)
+
+    def _ask(
+        self, wish: Wish, candidates: list[str], deadline: datetime, tried: list[str]
+    ) -> tuple[ImageRequest, list[str], ModelOutput]:
+        """The first answer among the candidates. None is asked after one that may have charged."""
+        for number, name in enumerate(candidates, 1):
+            tried.append(name)
+            seconds = max((deadline - self.now()).total_seconds(), 1)
+            request, dropped = fit(wish, self.catalog.offers[name], seconds)
+            try:
+                output = self.catalog.model(name)(request)
+            except ModelFailed as error:
+                self.catalog.report(name, error)
+                if error.charged or number == len(candidates):
+                    raise
+            else:
+                self.catalog.report(name, None)
+                return request, dropped, output
+        raise ModelFailed("No image model is offered.")
+
+    def _price(self, record: Mapping[str, Any], model: str) -> float:
+        day = moments.from_text(record["created_at"]).date()
+        return float(prices.cost(model, record["resolution"], record["quality"], day))
+
+    def _failure(self, pending: Item, error: ImagetrailError, tried: list[str]) -> Item:
+        """The outcome of a failed generation, with what its vendor may have taken for it."""
+        charged = isinstance(error, Blocked | ModelFailed) and error.charged
+        model = tried[-1] if tried else pending["model"]
+        return {
+            "status": "blocked" if isinstance(error, Blocked) else "failed",
+            "error": f"{error.code}: {error.detail}",
+            "model": model,
+            "cost_usd": self._price(pending, model) if charged else 0.0,
+        }
 
     def _finish(self, pending: Item, made: Item) -> Item:
         """Writes the success. If that cannot be done now, the sweep does it: the pixels are there and paid for."""
@@ -171,7 +202,7 @@ class Generation:
             wait([thumbnail])
         thumbnail.result()
 
-    def _give_up(self, pending: Item, status: str, reason: str) -> None:
+    def _give_up(self, pending: Item, outcome: Item) -> None:
         """Settles a failure. What cannot be done now is left to the sweep: the caller is told either way."""
         leftovers = False
         try:
@@ -179,16 +210,8 @@ class Generation:
         except Unavailable:
             leftovers = True
         with suppress(Unavailable, AlreadySettledError):
-            self.ledger.settle(pending, {"status": status, "error": reason}, leftovers=leftovers)
+            self.ledger.settle(pending, outcome, leftovers=leftovers)
 
     def _delete_objects(self, record: Item) -> None:
         self.bucket.delete(image_key(record))
         self.bucket.delete(thumbnail_key(record))
-
-
-def dimensions(aspect_ratio: str, resolution: str) -> tuple[int, int]:
-    """Width and height in pixels: the longer side is that of the resolution."""
-    across, down = (int(part) for part in aspect_ratio.split(":"))
-    longer = LONGER_SIDE[resolution]
-    shorter = round(longer * min(across, down) / max(across, down))
-    return (longer, shorter) if across >= down else (shorter, longer)

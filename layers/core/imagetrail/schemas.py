@@ -117,7 +117,8 @@ class Image(_Answer):
     status: Status
     error: str | None
     provider: str | None
-    model: str | None
+    model: str | None = Field(description="The name by which this deployment offers it")
+    model_id: str | None = Field(description="The vendor's own name of what answered")
     seed: int | None
     negative_prompt: str | None
     width: int | None

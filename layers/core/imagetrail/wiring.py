@@ -156,7 +156,7 @@ class Deployment:
             ledger=self.ledger,
             bucket=self.bucket,
             datasets=self.datasets,
-            default_model=self.settings.model,
+            catalog=self.catalog,
             embed_prompt=self.settings.embed_prompt,
         )
 

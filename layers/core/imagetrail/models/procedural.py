@@ -6,7 +6,7 @@ It is not an AI model, and its records say so: the provider is `procedural`.
 from imagetrail.models import RESOLUTIONS, Capabilities, ImageRequest, ModelOutput
 from imagetrail.models.painter.scenes import paint
 
-CAPABILITIES = Capabilities(resolutions=RESOLUTIONS)
+VARIANTS = {"": Capabilities(resolutions=RESOLUTIONS)}
 
 
 def generate(request: ImageRequest) -> ModelOutput:

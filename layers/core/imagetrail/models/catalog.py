@@ -1,0 +1,80 @@
+"""Which models a deployment offers, and how a request finds one that answers."""
+
+from __future__ import annotations
+
+import time
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from imagetrail.errors import Invalid, ModelFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from imagetrail.models import Capabilities, ImageModel
+
+ADAPTERS = ("procedural", "stability", "stability-rest", "bedrock", "gemini")
+_FAILURES_TO_OPEN = 3
+_OPEN_SECONDS = 30.0
+
+
+def variants(adapter: str) -> Mapping[str, Capabilities]:
+    """What an adapter knows, by the full name of each model; the first is its default."""
+    module = import_module(f"imagetrail.models.{adapter.replace('-', '_')}")
+    known: Mapping[str, Capabilities] = module.VARIANTS
+    return {adapter if len(known) == 1 else f"{adapter}/{variant}": can for variant, can in known.items()}
+
+
+class Catalog:
+    """The models of one deployment, such as `stability-rest,bedrock/core`: the first is the default, the others step in.
+
+    An adapter's name offers all its models. `connect` makes the callable of a model's full name; each is made once.
+    """
+
+    def __init__(
+        self,
+        configured: str,
+        connect: Callable[[str], ImageModel],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._connect, self._clock = connect, clock
+        self.offers: dict[str, Capabilities] = {}
+        self._defaults: list[str] = []
+        for entry in (name.strip() for name in configured.split(",")):
+            known = variants(entry.partition("/")[0])
+            chosen = known if entry not in known else {entry: known[entry]}
+            self.offers |= chosen
+            self._defaults.append(next(iter(chosen)))
+        self._models: dict[str, ImageModel] = {}
+        self._failures: dict[str, tuple[int, float]] = {}
+
+    def choose(self, asked: str | None) -> list[str]:
+        """The models to try, in order: the one asked for alone, or the deployment's defaults. Raises Invalid."""
+        if asked is None:
+            closed = [name for name in self._defaults if not self._is_open(name)]
+            return closed or self._defaults[:1]
+        for name in self.offers:
+            if asked in (name, name.partition("/")[0]):
+                return [name]
+        raise Invalid(
+            "This deployment does not offer that model.",
+            errors=[("model", f"must be one of {', '.join(self.offers)}")],
+        )
+
+    def model(self, name: str) -> ImageModel:
+        """The model of this full name, connected when first asked for."""
+        if name not in self._models:
+            self._models[name] = self._connect(name)
+        return self._models[name]
+
+    def report(self, name: str, error: ModelFailed | None) -> None:
+        """Tells how a call went: after three failures in a row a default model is passed over for half a minute."""
+        if error is None:
+            self._failures.pop(name, None)
+        else:
+            count = self._failures.get(name, (0, 0.0))[0] + 1
+            self._failures[name] = (count, self._clock())
+
+    def _is_open(self, name: str) -> bool:
+        count, since = self._failures.get(name, (0, 0.0))
+        return count >= _FAILURES_TO_OPEN and self._clock() - since < _OPEN_SECONDS
