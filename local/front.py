@@ -123,7 +123,7 @@ class FrontDoor:
         if request.path == "/ai" or request.path.startswith("/ai/"):
             return await self._call(request)
         if request.method not in ("GET", "HEAD"):
-            raise MethodNotAllowed("This can only be read.", allow="GET, HEAD")
+            raise MethodNotAllowed("This can only be read.", headers={"allow": "GET, HEAD"})
         if pixels := _PIXELS.fullmatch(request.path):
             return await self._pixels(request, pixels[1])
         return self._page(request)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 Kind = Literal["throttle", "error", "cut before", "cut after"]
 _THROTTLED = (
@@ -23,7 +23,7 @@ _THROTTLED = (
 class Fault:
     """Requests whose label contains `step` fail, the first `times` of them; `then` runs as they do.
 
-    A label is an operation and its number, such as `TransactWriteItems 2`, `PUT images 1` or `DELETE thumbnails 1`;
+    A label is an operation and its number, such as `UpdateItem ledger 2`, `PUT images 1` or `DELETE thumbnails 1`;
     the same request again has the same number.
     """
 
@@ -49,8 +49,8 @@ class Proxy:
 
 
 @contextmanager
-def proxy_to(endpoint: str) -> Iterator[Proxy]:
-    """Forwards to the emulator's endpoint until the block ends."""
+def proxy_to(endpoint: str, tables: Mapping[str, str] | None = None) -> Iterator[Proxy]:
+    """Forwards to the emulator's endpoint until the block ends; `tables` are the short names of tables, for labels."""
     target = urlsplit(endpoint).netloc
     bodies: dict[str, list[bytes]] = {}
 
@@ -84,7 +84,10 @@ def proxy_to(endpoint: str) -> Iterator[Proxy]:
 
         def _label(self, body: bytes) -> str:
             operation = self.headers.get("x-amz-target", "").rpartition(".")[2]
-            if not operation:
+            if operation:
+                named = [short for name, short in (tables or {}).items() if name.encode() in body]
+                operation = " ".join([operation, *named[:1]])
+            else:
                 operation = f"{self.command} {self.path.split('/')[2]}"
             proxy.seen.append(operation)
             distinct = bodies.setdefault(operation, [])

@@ -114,7 +114,7 @@ def test_pages(deployment: Deployment, alice: Caller, bob: Caller) -> None:
 def test_a_generation_freezes_what_the_dataset_said(deployment: Deployment, alice: Caller, bob: Caller) -> None:
     dataset = deployment.datasets.create(alice, BRAND)
     request = GenerateRequest(prompt="A shop", dataset_id=dataset["id"], style="ink")
-    record = deployment.generation.generate(alice, request, timedelta(seconds=10))
+    record, _ = deployment.generation.generate(alice, request, timedelta(seconds=10))
     deployment.datasets.update(alice, dataset["id"], {"unique_visual_elements": ["neon"]})
     kept = deployment.history.get(alice, record["id"], "")
     assert kept["full_prompt"] == ("Brand: Coffee Co. Vibe: cozy. UNIQUE ELEMENTS: wooden tables. A shop. Style: ink.")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hmac
 from dataclasses import dataclass
+from typing import NamedTuple
 
 ANONYMOUS_OWNER = "anonymous"
 
@@ -30,3 +32,17 @@ class Caller:
 
 
 ANONYMOUS = Caller()
+
+
+class Origin(NamedTuple):
+    """The address a request came from. Behind the edge that is the edge's own; the edge names the viewer's address, and
+    proves with its key that it is the edge."""
+
+    address: str = ""
+    edge_key: str | None = None
+    viewer_address: str | None = None
+
+    def viewer(self, key: str) -> str:
+        """The address of who asks; `key` is the edge's."""
+        proven = self.edge_key is not None and hmac.compare_digest(self.edge_key.encode(), key.encode())
+        return self.viewer_address if proven and self.viewer_address else self.address

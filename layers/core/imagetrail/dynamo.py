@@ -38,10 +38,11 @@ class Page:
 
 @dataclass(slots=True)
 class Expression:
-    """An expression with its placeholders. `#name` and `:name` are filled from `values`' names."""
+    """An expression with its placeholders: `:name` is a value, `#name` an attribute, called so unless `names` says how."""
 
     text: str
     values: Mapping[str, Any] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 class Dynamo:
@@ -80,7 +81,7 @@ class Dynamo:
         if keep is not None:
             request["FilterExpression"] = keep.text
             values |= keep.values
-        request |= _placeholders(f"{key.text} {keep.text if keep else ''}", values)
+        request |= _placeholders(f"{key.text} {keep.text if keep else ''}", values, {})
         if start is not None:
             request["ExclusiveStartKey"] = to_attributes(start)
         if count_only:
@@ -97,6 +98,17 @@ class Dynamo:
     def put(self, table: str, item: Item, condition: Expression) -> None:
         """Raises ConditionFailedError."""
         self._call("PutItem", put(table, item, condition)["Put"])
+
+    def update(self, table: str, key: str, change: Expression, condition: Expression) -> Item:
+        """The item's changed attributes, as they are now. Raises ConditionFailedError."""
+        request = update(table, key, change, condition)["Update"] | {"ReturnValues": "UPDATED_NEW"}
+        return from_attributes(self._call("UpdateItem", request).get("Attributes", {}))
+
+    def delete(self, table: str, key: str, condition: Expression) -> None:
+        """Raises ConditionFailedError."""
+        placeholders = _placeholders(condition.text, condition.values, condition.names)
+        request = {"TableName": table, "Key": {"id": {"S": key}}, "ConditionExpression": condition.text}
+        self._call("DeleteItem", request | placeholders)
 
     def transact(self, writes: Sequence[Mapping[str, Any]]) -> None:
         """All of `writes` (made by `put` and `update`) or none, once, even if the call has to be repeated.
@@ -126,14 +138,14 @@ def put(table: str, item: Item, condition: Expression) -> dict[str, Any]:
             "TableName": table,
             "Item": to_attributes(item),
             "ConditionExpression": condition.text,
-            **_placeholders(condition.text, condition.values),
+            **_placeholders(condition.text, condition.values, condition.names),
         }
     }
 
 
 def update(table: str, key: str, change: Expression, condition: Expression | None = None) -> dict[str, Any]:
     """A change of one item, as part of a transaction."""
-    text, values = change.text, dict(change.values)
+    text, values, names = change.text, dict(change.values), dict(change.names)
     request: dict[str, Any] = {
         "TableName": table,
         "Key": {"id": {"S": key}},
@@ -142,7 +154,8 @@ def update(table: str, key: str, change: Expression, condition: Expression | Non
     if condition is not None:
         request["ConditionExpression"] = condition.text
         text, values = f"{text} {condition.text}", {**values, **condition.values}
-    return {"Update": request | _placeholders(text, values)}
+        names |= condition.names
+    return {"Update": request | _placeholders(text, values, names)}
 
 
 def assignment(changes: Item) -> Expression:
@@ -155,9 +168,9 @@ def assignment(changes: Item) -> Expression:
     return Expression(text, changes)
 
 
-def _placeholders(text: str, values: Mapping[str, Any]) -> dict[str, Any]:
+def _placeholders(text: str, values: Mapping[str, Any], called: Mapping[str, str]) -> dict[str, Any]:
     words = set(text.replace("(", " ").replace(")", " ").replace(",", " ").split())
-    names = {word: word[1:] for word in words if word.startswith("#")}
+    names = {word: called.get(word[1:], word[1:]) for word in words if word.startswith("#")}
     filled = {word: attribute(values[word[1:]]) for word in words if word.startswith(":")}
     placeholders: dict[str, Any] = {}
     if names:

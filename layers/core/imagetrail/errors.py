@@ -12,6 +12,7 @@ ImagetrailError                     500 internal_error
 ├── Invalid                         422 invalid_request
 │   └── Blocked                     422 content_blocked
 ├── QuotaExhausted                  429 quota_exhausted
+├── BudgetExhausted                 429 budget_exhausted
 └── Unavailable                     503 service_unavailable
     └── ModelFailed                 503 model_failed
 """
@@ -21,14 +22,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 
 class ImagetrailError(Exception):
     """A failure with a detail that is safe to show to the caller: it never quotes AWS, a vendor or a secret.
 
     `errors` are (field, message) pairs; `image_id` names the record that tells of a failed generation;
-    `retry_after` is in seconds.
+    `retry_after` is in seconds; `headers` go with the answer.
     """
 
     status: ClassVar[int] = 500
@@ -41,13 +42,13 @@ class ImagetrailError(Exception):
         *,
         errors: Iterable[tuple[str, str]] = (),
         retry_after: int | None = None,
-        allow: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.errors = tuple(errors)
         self.retry_after = retry_after
-        self.allow = allow
+        self.headers = dict(headers or {})
         self.image_id: str | None = None
 
 
@@ -139,6 +140,14 @@ class QuotaExhausted(ImagetrailError):
     status = 429
     code = "quota_exhausted"
     title = "The quota is used up"
+
+
+class BudgetExhausted(ImagetrailError):
+    """The deployment's money of the month is spent."""
+
+    status = 429
+    code = "budget_exhausted"
+    title = "The budget is spent"
 
 
 class Unavailable(ImagetrailError):

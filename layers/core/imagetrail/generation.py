@@ -7,13 +7,15 @@ settled by the sweep (`settling`), once `settle_by` has passed.
 
 from __future__ import annotations
 
-from concurrent.futures import Executor, ThreadPoolExecutor, wait
+from concurrent.futures import wait
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from imagetrail import moments, prices, provenance
+from imagetrail.allowances import micros
+from imagetrail.callers import Origin
 from imagetrail.errors import Blocked, ImagetrailError, Invalid, ModelFailed, Unavailable
 from imagetrail.fitting import Wish, fit
 from imagetrail.ledger import AlreadySettledError
@@ -23,8 +25,11 @@ from imagetrail.records import embeddable, image_key, owner_tags, stored, thumbn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from concurrent.futures import Executor
     from datetime import datetime
 
+    from imagetrail.accounts import Account, Balance
+    from imagetrail.allowances import Limits
     from imagetrail.callers import Caller
     from imagetrail.datasets import Datasets
     from imagetrail.dynamo import Item
@@ -49,21 +54,26 @@ class Generation:
     bucket: Bucket
     datasets: Datasets
     catalog: Catalog
+    limits: Limits
     embed_prompt: bool
-    executor: Executor = field(default_factory=lambda: ThreadPoolExecutor(1))
+    executor: Executor
     now: Callable[[], datetime] = moments.utc_now
     new_id: Callable[[datetime], str] = moments.new_id
 
-    def generate(self, caller: Caller, request: GenerateRequest, time_left: timedelta) -> Item:
-        """The finished record. `time_left` is how long this process can go on at most.
+    def generate(
+        self, caller: Caller, request: GenerateRequest, time_left: timedelta, origin: Origin = Origin()
+    ) -> tuple[Item, list[Balance]]:
+        """The finished record, and what is left of what it drew on.
 
-        Raises Invalid, QuotaExhausted, Blocked, ModelFailed and Unavailable; from the second on with `image_id`.
+        `time_left` is how long this process can go on at most, `origin` where an anonymous caller is. Raises Invalid,
+        QuotaExhausted and BudgetExhausted, and, with `image_id`, Blocked, ModelFailed and Unavailable.
         """
         now = self.now()
         candidates = self.catalog.choose(request.model)
         record, wish = self._compose(caller, request, now)
-        record |= {"model": candidates[0], "settle_by": moments.to_text(now + time_left + _MARGIN)}
-        pending = self.ledger.begin(record, now)
+        until = now + time_left + _MARGIN
+        record |= {"model": candidates[0], "settle_by": moments.to_text(until)}
+        pending, balances = self.ledger.begin(record, self._draws(caller, origin, record, candidates, now), until, now)
         deadline = now + time_left - _FINISHING
         tried: list[str] = []
         try:
@@ -76,10 +86,21 @@ class Generation:
             self._give_up(pending, {"status": "failed", "error": "internal_error: a defect of this service"})
             raise
         try:
-            return self._finish(pending, made)
+            return self._finish(pending, made), balances
         except Unavailable as error:
             error.image_id = pending["id"]
             raise
+
+    def _draws(
+        self, caller: Caller, origin: Origin, record: Item, candidates: list[str], now: datetime
+    ) -> list[tuple[Account, int]]:
+        """The accounts that this generation draws on, and how much: of the budget, what the dearest candidate takes."""
+        draws: list[tuple[Account, int]] = []
+        if (quota := self.limits.daily(caller, origin, now)) is not None:
+            draws.append((quota, 1))
+        if (budget := self.limits.monthly(now)) is not None:
+            draws.append((budget, micros(max(self._price(record, name) for name in candidates))))
+        return draws
 
     def _compose(self, caller: Caller, request: GenerateRequest, now: datetime) -> tuple[Item, Wish]:
         dataset = None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from imagetrail.callers import ANONYMOUS, Caller
+from imagetrail.callers import ANONYMOUS, Caller, Origin
 from imagetrail.errors import ImagetrailError, Invalid, Malformed, TooLarge, Unauthenticated
 from imagetrail.queries import Identifier, parse
 
@@ -47,6 +47,13 @@ class Request:
     def path(self) -> str:
         """The path as it was asked for."""
         return str(self.event["rawPath"])
+
+    @property
+    def origin(self) -> Origin:
+        """Where the request came from."""
+        headers = self.event.get("headers") or {}
+        address = str(self.event["requestContext"]["http"]["sourceIp"])
+        return Origin(address, headers.get("x-edge-key"), headers.get("x-viewer-address"))
 
     def path_id(self, name: str) -> str:
         """The UUID at `{name}` of the route's path. Raises Invalid."""
@@ -110,11 +117,9 @@ def problem(error: ImagetrailError, request_id: str) -> Response:
         body["errors"] = [{"field": name[:_MAX_FIELD_NAME], "message": message} for name, message in shown]
     if error.image_id:
         body["image_id"] = error.image_id
-    headers = {"content-type": "application/problem+json"}
+    headers = {"content-type": "application/problem+json", **error.headers}
     if error.retry_after is not None:
         headers["retry-after"] = str(error.retry_after)
-    if error.allow is not None:
-        headers["allow"] = error.allow
     if isinstance(error, Unauthenticated):
         headers["www-authenticate"] = 'Bearer error="invalid_token"'
     return Response(error.status, body, headers)

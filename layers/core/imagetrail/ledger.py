@@ -1,17 +1,19 @@
-"""What must never be counted twice or lost: the start and the end of every generation, with its quota.
+"""What must never be counted twice or lost: the start and the end of every generation, with what it draws on.
 
-Both are transactions of the record and the caller's quota of the day, so a reservation is taken exactly with its
-record and given back exactly with its failure, however often either is tried.
+The record names the holds it has on its accounts. Each write takes effect once, so the start may run all of them side by
+side, and the end may be tried by the process itself and by the sweep.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+from concurrent.futures import Executor, wait
 from typing import TYPE_CHECKING, Any
 
 from imagetrail import moments
-from imagetrail.dynamo import ConditionFailedError, Expression, assignment, put, update
-from imagetrail.errors import QuotaExhausted
+from imagetrail.accounts import Account, Accounts, Balance, ExhaustedError
+from imagetrail.allowances import DAILY, micros, rate_limit_headers
+from imagetrail.dynamo import ConditionFailedError, Expression, assignment, update
+from imagetrail.errors import BudgetExhausted, QuotaExhausted
 from imagetrail.records import COLUMNS, index_keys
 
 if TYPE_CHECKING:
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from imagetrail.dynamo import Dynamo, Item
 
 _DAYS = "days"
-_KEEP_QUOTAS = timedelta(days=3)
 
 
 class AlreadySettledError(Exception):
@@ -33,70 +34,117 @@ class AlreadySettledError(Exception):
 
 
 class Ledger:
-    """The images table and the ledger table, written together."""
+    """The images table and the ledger table. `executor` runs what can run side by side."""
 
-    def __init__(self, dynamo: Dynamo, images_table: str, ledger_table: str, user_daily_quota: int) -> None:
-        self._dynamo, self._images, self._ledger = dynamo, images_table, ledger_table
-        self._user_daily_quota = user_daily_quota
+    def __init__(self, dynamo: Dynamo, images_table: str, ledger_table: str, executor: Executor) -> None:
+        self._dynamo, self._images, self._ledger, self._executor = dynamo, images_table, ledger_table, executor
+        self.accounts = Accounts(dynamo, ledger_table, self._used)
         self._known_days: set[str] = set()
 
-    def begin(self, record: Item, now: datetime) -> Item:
-        """Reserves one image of the user's quota and writes the record as pending. Raises QuotaExhausted."""
+    def begin(
+        self, record: Item, draws: list[tuple[Account, int]], until: datetime, now: datetime
+    ) -> tuple[Item, list[Balance]]:
+        """Reserves what the generation draws on, and writes the record as pending: one round trip.
+
+        Raises QuotaExhausted and BudgetExhausted, and then leaves nothing behind.
+        """
+        item = {**record, **index_keys(record), "holds": {account.id: amount for account, amount in draws} or None}
         day = record["created_at"][:10]
-        item = {**record, **index_keys(record), "reservation": self._reservation(record, day)}
-        writes = [put(self._images, item, Expression("attribute_not_exists(#id)"))]
-        if item["reservation"]:
-            expires = int((now + _KEEP_QUOTAS).timestamp())
-            writes.append(
-                update(
-                    self._ledger,
-                    item["reservation"],
-                    Expression("ADD #used :one SET #expires_at = :expires", {"one": 1, "expires": expires}),
-                    Expression("attribute_not_exists(#used) OR #used < :quota", {"quota": self._user_daily_quota}),
-                )
-            )
-        if day not in self._known_days:
-            writes.append(update(self._ledger, _DAYS, Expression("ADD #days :days", {"days": {day}})))
+        reservations = [
+            self._executor.submit(self.accounts.reserve, account, record["id"], amount, until, now)
+            for account, amount in draws
+        ]
+        registration = None if day in self._known_days else self._executor.submit(self._register, day)
         try:
-            self._dynamo.transact(writes)
+            self._dynamo.put(self._images, item, Expression("attribute_not_exists(#id)"))
         except ConditionFailedError:
-            midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-            raise QuotaExhausted(
-                f"Your {self._user_daily_quota} images of today are used up. A new day begins at midnight UTC.",
-                retry_after=int((midnight - now).total_seconds()) + 1,
-            ) from None
-        self._known_days.add(day)
-        return item
+            pass  # the first of two identical requests got through, and its answer was lost
+        finally:
+            wait(reservations)
+        refused = [done.exception() for done in reservations if done.exception() is not None]
+        if refused:
+            self._undo(item)
+            raise _refusal(refused[0], now)
+        if registration is not None:
+            registration.result()
+            self._known_days.add(day)
+        return item, [done.result() for done in reservations]
 
     def settle(self, pending: Mapping[str, Any], outcome: Mapping[str, Any], *, leftovers: bool = False) -> Item:
-        """Gives a pending record its final status and returns the whole record.
+        """Gives a pending record its final status and its holds their end: one round trip. Returns the whole record.
 
-        `outcome` holds the columns that are known now. A reservation is given back unless the image succeeded.
-        `leftovers` keeps the record in the sweep's sight because its objects could not be deleted.
-        Raises AlreadySettledError.
+        `outcome` holds the columns that are known now. `leftovers` keeps the record in the sweep's sight because its
+        objects could not be deleted. Raises AlreadySettledError.
         """
         record = {**pending, **outcome}
         changed = {column: record[column] for column in COLUMNS if record.get(column) != pending.get(column)}
-        changes = {**changed, **index_keys(record), "reservation": None}
+        changes = {**changed, **index_keys(record), "holds": None}
         del changes["owner"], changes["created_day"]
         if leftovers:
             del changes["unsettled"]
+        settlements = [
+            self._executor.submit(self.accounts.settle, account, record["id"], int(amount), _share(account, record))
+            for account, amount in (pending.get("holds") or {}).items()
+        ]
         still_pending = Expression("#status = :pending", {"pending": "pending"})
-        writes = [update(self._images, record["id"], assignment(changes), still_pending)]
-        if pending.get("reservation") and record["status"] != "succeeded":
-            refund = Expression("ADD #used :back", {"back": -1})
-            writes.append(update(self._ledger, pending["reservation"], refund))
         try:
-            self._dynamo.transact(writes)
+            self._dynamo.update(self._images, record["id"], assignment(changes), still_pending)
         except ConditionFailedError:
             current = self._dynamo.get(self._images, record["id"], consistent=True)
-            raise AlreadySettledError(current) from None
+            if (
+                current is None
+                or current["status"] != record["status"]
+                or current.get("sha256") != record.get("sha256")
+            ):
+                raise AlreadySettledError(current) from None
+        finally:
+            wait(settlements)
         return record
 
-    def _reservation(self, record: Mapping[str, Any], day: str) -> str | None:
-        if record.get("user_id") is None or not self._user_daily_quota:
-            return None
-        return f"quota {day} user:{record['user_id']}"
+    def _undo(self, item: Item) -> None:
+        """Takes a refused start back. What cannot be taken back now is settled later, by the sweep or by its hold."""
+        undone = [
+            self._executor.submit(self.accounts.settle, account, item["id"], amount, 0)
+            for account, amount in item["holds"].items()
+        ]
+        try:
+            self._dynamo.delete(self._images, item["id"], Expression("#status = :pending", {"pending": "pending"}))
+        except ConditionFailedError:
+            pass
+        finally:
+            wait(undone)
+
+    def _register(self, day: str) -> None:
+        self._dynamo.transact([update(self._ledger, _DAYS, Expression("ADD #days :days", {"days": {day}}))])
+
+    def _used(self, account_id: str, hold: str) -> int | None:
+        record = self._dynamo.get(self._images, hold, consistent=True)
+        if record is None:
+            return 0
+        return None if record["status"] == "pending" else _share(account_id, record)
+
+
+def _share(account_id: str, record: Mapping[str, Any]) -> int:
+    """What a finished generation used of an account: an image of a quota, its cost of a budget."""
+    if account_id.startswith(DAILY):
+        return int(record["status"] == "succeeded")
+    return micros(record.get("cost_usd") or 0)
+
+
+def _refusal(error: BaseException | None, now: datetime) -> BaseException:
+    if not isinstance(error, ExhaustedError):
+        return error or RuntimeError("a reservation failed without an error")
+    account = error.balance.account
+    seconds = int((account.resets_at - now).total_seconds()) + 1
+    if account.id.startswith(DAILY):
+        return QuotaExhausted(
+            f"The {account.limit} images of this day are used up. A new day begins at midnight UTC.",
+            retry_after=seconds,
+            headers=rate_limit_headers([error.balance], now),
+        )
+    return BudgetExhausted(
+        "This deployment has spent its budget of the month. A new month begins at midnight UTC.", retry_after=seconds
+    )
 
 
 class Days:

@@ -33,5 +33,5 @@ def rejection(method: str, path: str) -> ImagetrailError:
     for pattern, methods in _methods_by_path():
         if pattern.fullmatch(path):
             allow = ", ".join(methods)
-            return MethodNotAllowed(f"This path does not take {method}. It takes {allow}.", allow=allow)
+            return MethodNotAllowed(f"This path does not take {method}. It takes {allow}.", headers={"allow": allow})
     return NotFound("There is no such path. /ai/openapi.json lists those that there are.")

@@ -177,6 +177,53 @@ class DatasetPage(_Answer):
     next_cursor: str | None
 
 
+class Prices(_Answer):
+    """US dollars for one image, by resolution."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    one_k: float = Field(alias="1K")
+    two_k: float = Field(alias="2K")
+    four_k: float = Field(alias="4K")
+
+
+class Model(_Answer):
+    """What an image model does by itself. What it does not is done for it, or named in `dropped_params`."""
+
+    name: str
+    default: bool
+    aspect_ratios: list[AspectRatio]
+    resolutions: list[Resolution]
+    styles: list[str] = Field(description="Presets known to the vendor; any other style still stands in the prompt")
+    reference_images: int = Field(description="How many reference images it takes")
+    seed: bool
+    negative_prompt: bool
+    quality: bool
+    price_usd: Prices
+
+
+class ModelPage(_Answer):
+    """The image models that this deployment offers."""
+
+    models: list[Model]
+
+
+class Standing(_Answer):
+    """A limit, what is used of it, and when it starts anew."""
+
+    limit: float
+    used: float
+    left: float
+    resets_at: datetime
+
+
+class Usage(_Answer):
+    """What is left; null where this deployment sets no limit."""
+
+    daily_images: Standing | None
+    monthly_budget_usd: Standing | None = Field(None, description="Shown to admins only")
+
+
 class FieldError(_Answer):
     """What is wrong with one field."""
 

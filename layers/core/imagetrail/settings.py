@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Literal, cast
 
 if TYPE_CHECKING:
@@ -37,8 +38,18 @@ class Settings:
     auth_secret_name: str
     anonymous_history: AnonymousHistory
     user_daily_quota: int
+    anonymous_daily_quota: int
+    monthly_budget_usd: Decimal
+    source_secret_name: str
     embed_prompt: bool
     local_run: bool
+    stability_secret_name: str
+    stability_url: str
+    stability_host: str
+    gemini_secret_name: str
+    gemini_url: str
+    bedrock_region: str
+    bedrock_url: str | None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -70,6 +81,16 @@ class Settings:
             auth_secret_name=environment.get("AUTH_SECRET_NAME", ""),
             anonymous_history=cast("AnonymousHistory", anonymous_history),
             user_daily_quota=int(environment.get("USER_DAILY_QUOTA", "0")),
+            anonymous_daily_quota=int(environment.get("ANONYMOUS_DAILY_QUOTA", "0")),
+            monthly_budget_usd=Decimal(environment.get("MONTHLY_BUDGET_USD", "0")),
+            source_secret_name=environment.get("SOURCE_SECRET_NAME", ""),
             embed_prompt=environment.get("EMBED_PROMPT", "true") == "true",
             local_run=environment.get("LOCAL_RUN", "false") == "true",
+            stability_secret_name=environment.get("STABILITY_SECRET_NAME", ""),
+            stability_url=environment.get("STABILITY_URL", "https://api.stability.ai"),
+            stability_host=environment.get("STABILITY_HOST", "grpc.stability.ai:443"),
+            gemini_secret_name=environment.get("GEMINI_SECRET_NAME", ""),
+            gemini_url=environment.get("GEMINI_URL", "https://generativelanguage.googleapis.com"),
+            bedrock_region=environment.get("BEDROCK_REGION", "us-west-2"),
+            bedrock_url=environment.get("BEDROCK_URL"),
         )

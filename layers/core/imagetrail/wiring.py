@@ -13,21 +13,26 @@ from imagetrail.callers import ANONYMOUS, Caller
 from imagetrail.dynamo import Dynamo
 from imagetrail.errors import ImagetrailError
 from imagetrail.http import Operation, problem
-from imagetrail.settings import Settings
+from imagetrail.settings import MisconfiguredError, Settings
 from imagetrail.sigv4 import Credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from concurrent.futures import Executor
 
+    from imagetrail.allowances import Limits
     from imagetrail.datasets import Datasets
     from imagetrail.generation import Generation
     from imagetrail.history import History
     from imagetrail.http import Request, Response
     from imagetrail.ledger import Ledger
+    from imagetrail.models import ImageModel
+    from imagetrail.models.catalog import Catalog
     from imagetrail.queries import Parameter
     from imagetrail.s3 import Bucket
     from imagetrail.settling import Sweep
     from imagetrail.tokens import Verifier
+    from imagetrail.usage import Usage
 
 
 class Endpointed:
@@ -84,6 +89,7 @@ class Deployment:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._closing = ExitStack()
+        self._secrets: dict[str, str] = {}
 
     def close(self) -> None:
         """Closes every connection."""
@@ -120,7 +126,10 @@ class Deployment:
         s = self.settings
         keys = KeySet(s.auth_issuer, s.auth_jwks_url, allow_loopback_http=s.local_run)
         return Verifier(
-            s.auth_issuer, s.auth_audience, keys, (lambda: self._auth_secret) if s.auth_secret_name else None
+            s.auth_issuer,
+            s.auth_audience,
+            keys,
+            (lambda: self.secret(s.auth_secret_name)) if s.auth_secret_name else None,
         )
 
     @cached_property
@@ -145,7 +154,61 @@ class Deployment:
         from imagetrail.ledger import Ledger
 
         s = self.settings
-        return Ledger(self.dynamo, s.images_table, s.ledger_table, s.user_daily_quota)
+        return Ledger(self.dynamo, s.images_table, s.ledger_table, self.executor)
+
+    @cached_property
+    def executor(self) -> Executor:
+        """Threads for what can wait side by side: a generation has at most three requests under way."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        return self._closing.enter_context(ThreadPoolExecutor(3))
+
+    @cached_property
+    def limits(self) -> Limits:
+        """What callers may generate."""
+        from imagetrail.allowances import Limits
+
+        s = self.settings
+        return Limits(
+            user_daily_quota=s.user_daily_quota,
+            anonymous_daily_quota=s.anonymous_daily_quota,
+            monthly_budget_usd=s.monthly_budget_usd,
+            source_key=lambda: self.secret(s.source_secret_name),
+        )
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """The image models on offer."""
+        from imagetrail.models.catalog import Catalog
+
+        return Catalog(self.settings.model, self._connect)
+
+    def _connect(self, name: str) -> ImageModel:
+        """The model of this full name. Raises MisconfiguredError for one that lacks its setting."""
+        s = self.settings
+        adapter, _, variant = name.partition("/")
+        match adapter:
+            case "procedural":
+                from imagetrail.models import procedural
+
+                return procedural.generate
+            case "stability":
+                from imagetrail.models import stability
+
+                return stability.connect(variant, key=vendor_key(s.stability_secret_name), url=s.stability_host)
+            case "stability-rest":
+                from imagetrail.models import stability_rest
+
+                return stability_rest.connect(variant, key=vendor_key(s.stability_secret_name), url=s.stability_url)
+            case "bedrock":
+                from imagetrail.models import bedrock
+
+                return bedrock.connect(variant, region=s.bedrock_region, url=s.bedrock_url)
+            case "gemini":
+                from imagetrail.models import gemini
+
+                return gemini.connect(variant, key=vendor_key(s.gemini_secret_name), url=s.gemini_url)
+        raise MisconfiguredError(f"there is no image model {name}")
 
     @cached_property
     def generation(self) -> Generation:
@@ -157,8 +220,17 @@ class Deployment:
             bucket=self.bucket,
             datasets=self.datasets,
             catalog=self.catalog,
+            limits=self.limits,
+            executor=self.executor,
             embed_prompt=self.settings.embed_prompt,
         )
+
+    @cached_property
+    def usage(self) -> Usage:
+        """What is left for a caller."""
+        from imagetrail.usage import Usage
+
+        return Usage(accounts=self.ledger.accounts, limits=self.limits)
 
     @cached_property
     def sweep(self) -> Sweep:
@@ -168,17 +240,29 @@ class Deployment:
         s = self.settings
         return Sweep(dynamo=self.dynamo, images_table=s.images_table, ledger=self.ledger, bucket=self.bucket)
 
-    @cached_property
-    def _auth_secret(self) -> str:
-        request = {"SecretId": self.settings.auth_secret_name}
-        answer = self._endpoint("secretsmanager").call(
-            "secretsmanager.GetSecretValue", request, "application/x-amz-json-1.1"
-        )
-        return str(answer["SecretString"])
+    def secret(self, name: str) -> str:
+        """A secret of the deployment by its name in Secrets Manager, read once in the life of the process."""
+        if name not in self._secrets:
+            answer = self._endpoint("secretsmanager").call(
+                "secretsmanager.GetSecretValue", {"SecretId": name}, "application/x-amz-json-1.1"
+            )
+            self._secrets[name] = str(answer["SecretString"])
+        return self._secrets[name]
 
     def _endpoint(self, service: str) -> Endpoint:
         endpoint = Endpoint(service, self.settings.region, self.credentials, self.settings.endpoint_url)
         return self._closing.enter_context(closing(endpoint))
+
+
+def vendor_key(secret_name: str) -> Callable[[], str]:
+    """Reads a vendor's key by its name in Secrets Manager: at most every five minutes, so a rotation needs no deploy."""
+
+    def read() -> str:
+        from aws_lambda_powertools.utilities.parameters import get_secret
+
+        return str(get_secret(secret_name, max_age=300)).strip()
+
+    return read
 
 
 @cache

@@ -1,14 +1,15 @@
 """Stability AI over gRPC, through the vendor's own SDK: Stable Diffusion XL.
 
-The SDK opens its channel itself, and there reads its size limit from the environment, waits for ever and hides whether
-a request was sent. So the channel is made here and given to it: a request goes out once the connection stands, never
-before, and what fails earlier is known to be free. A new one for each image, because a frozen function's is dead.
+The SDK opens a channel itself, and there reads its size limit from the environment, waits for ever and hides whether a
+request went out. So the channel is made here and given to it: a request is sent once the connection stands, and what
+fails before is known to be free. Each image has its own, because the network forgets those of a frozen Lambda.
 """
 
 from __future__ import annotations
 
+import random
 import time
-from functools import partial
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from imagetrail.errors import Blocked, ModelFailed
@@ -38,70 +39,84 @@ _STYLES = (
     "3d-model analog-film anime cinematic comic-book digital-art enhance fantasy-art isometric line-art low-poly "
     "modeling-compound neon-punk origami photographic pixel-art tile-texture"
 )
-VARIANTS: Mapping[str, Capabilities] = {
-    "stable-diffusion-xl-1024-v1-0": Capabilities(
-        aspect_ratios=tuple(SIZES), styles=tuple(_STYLES.split()), negative_prompt=True
-    )
-}
-MAX_BYTES = 64 * 1024 * 1024
-CONNECT_SECONDS = 5.0
-_PAUSES = (0.3, 1.0)
-_LOCKOUT_SECONDS = 60
-_OPTIONS = (
-    ("grpc.max_receive_message_length", MAX_BYTES),
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 1000),
-)
+_SDXL = Capabilities(aspect_ratios=tuple(SIZES), styles=tuple(_STYLES.split()), negative_prompt=True)
+VARIANTS: Mapping[str, Capabilities] = {"stable-diffusion-xl-1024-v1-0": _SDXL}
+MAX_BYTES = 64 << 20
+_ATTEMPTS = 3
+_FIRST_PAUSE_SECONDS = 0.5
+_CONNECT_SECONDS = 3.0
+_SHARE_TO_ANSWER = 0.25
+_OPERATOR_SECONDS = 300
+_BUSY_SECONDS = 60
+_OPTIONS = (("grpc.max_receive_message_length", MAX_BYTES), ("grpc.initial_reconnect_backoff_ms", 100))
 
 
-def connect(variant: str, *, key: Callable[[], str], url: str) -> ImageModel:
-    """The engine `variant` at `url`, a host:port. By the SDK's rule TLS and the key are used if it ends in 443.
+@dataclass(frozen=True, slots=True)
+class _Model:
+    engine: str
+    key: Callable[[], str]
+    url: str
+    pause: Callable[[float], None]
 
-    Raises ValueError for any other one that is not this machine: a key has no business on a plain connection.
-    """
-    if not url.endswith("443") and url.rpartition(":")[0] not in ("127.0.0.1", "localhost", "[::1]"):
-        raise ValueError("the address of Stability AI must be host:443")
-    return partial(_generate, variant, key, url)
+    def __call__(self, request: ImageRequest, /) -> ModelOutput:
+        deadline = time.monotonic() + request.seconds
+        import grpc
+        from stability_sdk.client import StabilityInference, generation_grpc
 
-
-def _generate(engine: str, key: Callable[[], str], url: str, request: ImageRequest, /) -> ModelOutput:
-    import grpc
-    from stability_sdk.client import StabilityInference, generation_grpc
-
-    deadline = time.monotonic() + request.seconds
-    secret = key() if url.endswith("443") else ""
-    try:
-        api = StabilityInference(host=url, key=secret, engine=engine, wait_for_ready=False)
-    except ValueError as error:
-        raise ModelFailed("The image model has no key in this deployment.") from error
-    with _channel(url, secret) as channel:
-        try:
-            grpc.channel_ready_future(channel).result(timeout=min(CONNECT_SECONDS, deadline - time.monotonic()))
-        except grpc.FutureTimeoutError as error:
-            raise ModelFailed("The image model cannot be reached.") from error
-        api.stub = generation_grpc.GenerationServiceStub(channel)
-        for pause in (*_PAUSES, None):
-            api.grpc_args["timeout"] = deadline - time.monotonic()
+        secret = self._secret()
+        api = StabilityInference(host=self.url, key=secret, engine=self.engine, wait_for_ready=False)
+        with self._channel(secret) as channel:
             try:
-                return _image(engine, api.generate(**_arguments(request)))
-            except grpc.RpcError as error:
-                busy = error.code() is grpc.StatusCode.UNAVAILABLE and _is_answer(error)
-                if not busy or pause is None or time.monotonic() + pause >= deadline:
-                    raise _failure(error) from error
-            time.sleep(pause)
-    raise AssertionError("the last attempt ends above")
+                grpc.channel_ready_future(channel).result(min(_CONNECT_SECONDS, deadline - time.monotonic()))
+            except grpc.FutureTimeoutError:
+                raise ModelFailed("The image model cannot be reached.") from None
+            api.stub = generation_grpc.GenerationServiceStub(channel)
+            for attempt in range(_ATTEMPTS):
+                api.grpc_args["timeout"] = deadline - time.monotonic()
+                try:
+                    return _picture(self.engine, api.generate(**_asked(request)))
+                except grpc.RpcError as error:
+                    wish = _retry_after(error)
+                    failure, again = _failure(error, wish)
+                delay = (wish or 0) + random.random() * _FIRST_PAUSE_SECONDS * 2**attempt  # noqa: S311 (jitter)
+                too_late = deadline - time.monotonic() - delay < request.seconds * _SHARE_TO_ANSWER
+                if not again or too_late or attempt == _ATTEMPTS - 1:
+                    break
+                self.pause(delay)
+        raise failure
+
+    def _secret(self) -> str:
+        if not self.url.endswith("443"):
+            return ""
+        secret = self.key().strip()
+        if not (secret and secret.isascii() and secret.isprintable()):
+            detail = "This deployment has no usable key for the image model."
+            raise ModelFailed(detail, retry_after=_OPERATOR_SECONDS)
+        return secret
+
+    def _channel(self, secret: str) -> Any:
+        import grpc
+
+        if not secret:
+            return grpc.insecure_channel(self.url, _OPTIONS)
+        token = grpc.access_token_call_credentials(secret)
+        credentials = grpc.composite_channel_credentials(grpc.ssl_channel_credentials(), token)
+        return grpc.secure_channel(self.url, credentials, _OPTIONS)
 
 
-def _channel(url: str, secret: str) -> Any:
-    import grpc
+def connect(
+    variant: str, *, key: Callable[[], str], url: str, pause: Callable[[float], None] = time.sleep
+) -> ImageModel:
+    """The engine of that id at `url`, which is grpc.stability.ai:443, or a test's.
 
-    if not secret:
-        return grpc.insecure_channel(url, _OPTIONS)
-    token = grpc.access_token_call_credentials(secret)
-    return grpc.secure_channel(url, grpc.composite_channel_credentials(grpc.ssl_channel_credentials(), token), _OPTIONS)
+    By the SDK's rule TLS and the key, asked before every request, are used if the port ends in 443.
+    """
+    if not url.endswith("443") and url.rpartition(":")[0] not in ("127.0.0.1", "localhost"):
+        raise ValueError("an image model must be reached by TLS, at a port that ends in 443")
+    return _Model(variant, key, url, pause)
 
 
-def _arguments(request: ImageRequest) -> dict[str, Any]:
+def _asked(request: ImageRequest) -> dict[str, Any]:
     from stability_sdk.client import generation
 
     weighted = [(request.prompt, 1.0), (request.negative_prompt, -1.0)]
@@ -114,46 +129,55 @@ def _arguments(request: ImageRequest) -> dict[str, Any]:
         ],
         "width": width,
         "height": height,
-        "seed": [request.seed],  # a bare 0 would be replaced by the SDK
+        "seed": [request.seed],  # in place of a bare 0 the SDK would send a random one
         "style_preset": request.style,
     }
 
 
-def _image(engine: str, answers: Iterable[Any]) -> ModelOutput:
-    """The first picture. An answer without artifacts says that the vendor is still at it."""
+def _picture(engine: str, answers: Iterable[Any]) -> ModelOutput:
+    """The first one. An answer without artifacts says that the vendor is still at it. Raises Blocked, ModelFailed."""
     from stability_sdk.client import generation
 
     for answer in answers:
         for artifact in answer.artifacts:
             if artifact.finish_reason == generation.FILTER:
-                raise Blocked("The image model withheld its result.", charged=True)
+                raise Blocked(charged=True)
             if artifact.finish_reason == generation.ERROR:
-                raise ModelFailed("The image model failed at this request.")
-            if artifact.type == generation.ARTIFACT_IMAGE:
+                raise ModelFailed("The image model failed on its side.")
+            if artifact.type == generation.ARTIFACT_IMAGE and artifact.binary:
                 return ModelOutput(data=artifact.binary, provider="stability", model=engine, seed=artifact.seed)
     raise ModelFailed("The image model answered without a picture.", charged=True)
 
 
-def _is_answer(error: Any) -> bool:
-    """Whether the vendor said this itself: its statuses come with headers, what gRPC finds out here has none."""
-    return bool(error.trailing_metadata())
+def _failure(error: Any, wish: int | None) -> tuple[ImagetrailError, bool]:
+    """What a status means, and whether the same request may be sent again, as the vendor cannot have charged for it.
 
-
-def _failure(error: Any) -> ImagetrailError:
+    UNAVAILABLE and UNKNOWN may be said by anything on the way. INTERNAL is the vendor's if its headers come with it,
+    and gRPC's own if there are none.
+    """
     details = (error.details() or "").lower()
     match error.code().name:
         case "UNAUTHENTICATED" | "PERMISSION_DENIED":
-            return ModelFailed("The image model does not accept this deployment's key.")
+            detail = "The image model refuses this deployment's key."
+            return ModelFailed(detail, retry_after=_OPERATOR_SECONDS), False
         case "INVALID_ARGUMENT" if "invalid prompts" in details:
-            return Blocked()
-        case "INVALID_ARGUMENT" | "NOT_FOUND" | "UNIMPLEMENTED" | "OUT_OF_RANGE" | "FAILED_PRECONDITION":
-            return ModelFailed("The image model does not accept this request.")
+            return Blocked(), False
+        case "INVALID_ARGUMENT" | "NOT_FOUND" | "FAILED_PRECONDITION" | "OUT_OF_RANGE" | "UNIMPLEMENTED":
+            detail = "The image model takes the request for invalid."
+            return ModelFailed(detail, retry_after=_OPERATOR_SECONDS), False
         case "RESOURCE_EXHAUSTED" if "larger than max" in details:
-            return ModelFailed("The image model answered with more bytes than are read.", charged=True)
+            return ModelFailed("The image model answered with more than 64 MiB.", charged=True), False
         case "RESOURCE_EXHAUSTED" if "balance" in details:
-            return ModelFailed("The image model's credits are used up.", retry_after=_LOCKOUT_SECONDS)
+            detail = "This deployment has no credits left with the image model."
+            return ModelFailed(detail, retry_after=_OPERATOR_SECONDS), False
         case "RESOURCE_EXHAUSTED":
-            return ModelFailed("The image model has too many requests.", retry_after=_LOCKOUT_SECONDS)
-        case "DEADLINE_EXCEEDED":
-            return Unanswered()
-    return ModelFailed("The image model is not available.") if _is_answer(error) else Unanswered()
+            return ModelFailed("The image model is busy.", retry_after=wish or _BUSY_SECONDS), True
+        case "INTERNAL" if error.trailing_metadata():
+            return ModelFailed("The image model failed on its side.", retry_after=wish or 5), True
+    return Unanswered(), False
+
+
+def _retry_after(error: Any) -> int | None:
+    """The seconds that the vendor asks for."""
+    value = dict(error.trailing_metadata() or ()).get("retry-after", "")
+    return int(value) if value.isdecimal() and len(value) < 7 else None

@@ -139,7 +139,7 @@ class _Model:
         if reply.status != 200:
             raise wire.failure(reply)
         if reply.headers.get("finish-reason") == "CONTENT_FILTERED":
-            raise Blocked(charged=True)  # "successful generation", blurred
+            raise Blocked("The image model withheld its result.", charged=True)  # "successful generation", blurred
         if not reply.body:
             raise ModelFailed("The image model answered without a picture.", charged=True)
         return reply

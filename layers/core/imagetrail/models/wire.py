@@ -95,16 +95,16 @@ def failure(reply: Reply, asked: Callable[[Reply], float | None] = retry_after) 
     """What an answer other than 200 means, where vendors agree."""
     status, wish = reply.status, asked(reply)
     if status in (401, 403):
-        return ModelFailed("The image model refuses this deployment's key.", retry_after=_OPERATOR_SECONDS)
+        return ModelFailed("The image model does not accept this deployment's key.", retry_after=_OPERATOR_SECONDS)
     if status == 402:
-        detail = "This deployment has no credits left with the image model."
+        detail = "The image model's credits are used up."
         return ModelFailed(detail, retry_after=_OPERATOR_SECONDS)
     if status == 429:
-        return ModelFailed("The image model is busy.", retry_after=math.ceil(wish or _BUSY_SECONDS))
+        return ModelFailed("The image model has too many requests.", retry_after=math.ceil(wish or _BUSY_SECONDS))
     if 400 <= status < 500:
-        return ModelFailed("The image model takes the request for invalid.", retry_after=_OPERATOR_SECONDS)
+        return ModelFailed("The image model does not accept this request.", retry_after=_OPERATOR_SECONDS)
     if status >= 500 and reply.document():
-        return ModelFailed("The image model failed on its side.", retry_after=math.ceil(wish or 5))
+        return ModelFailed("The image model is not available.", retry_after=math.ceil(wish or 5))
     return Unanswered("Something between us and the image model failed.")
 
 
