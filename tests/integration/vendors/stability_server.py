@@ -10,7 +10,7 @@ import pyvips
 
 from imagetrail.models.stability_rest import STYLES
 from tests.integration.model_contract import KEY
-from tests.integration.vendors.loopback import Answer, Request
+from tests.integration.vendors.loopback import LARGEST, Answer, Request
 
 if TYPE_CHECKING:
     from tests.integration.model_contract import Step
@@ -61,7 +61,7 @@ def answer(request: Request, step: Step) -> Answer:
     """What the vendor says to a request, unless the step has other plans."""
     if request.headers.get("authorization") != f"Bearer {KEY}":
         return refused(401, "authorization: vendor-says no")
-    if len(request.body) > 10 * MEGAPIXEL:
+    if int(request.headers["content-length"]) > LARGEST:
         return refused(413, "body: must not be larger than 10MiB")
     endpoint = ENDPOINTS.get(request.path.removeprefix("/v2beta/stable-image/"))
     if endpoint is None:
