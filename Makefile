@@ -2,8 +2,8 @@
 
 PYTHON ?= python3
 PY := .venv/bin/python
+INSTALL := pip install --quiet --disable-pip-version-check --no-deps
 export SAM_CLI_TELEMETRY := 0
-
 
 .DEFAULT_GOAL := help
 
@@ -12,22 +12,26 @@ help:  ## list the targets
 
 .venv/run: requirements/run.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "imagetrail needs Python 3.11 or later; set PYTHON=python3.x")'
-	test -x $(PY) || $(PYTHON) -m venv .venv
-	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/run.txt
-	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@echo "installing into .venv, about a minute" >&2
+	@test -x $(PY) || $(PYTHON) -m venv .venv
+	@$(PY) -m $(INSTALL) --require-hashes -r requirements/run.txt
+	@$(PY) -m $(INSTALL) --no-build-isolation -e .
 	@touch $@
 
 .venv/test: .venv/run requirements/test.txt
-	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/test.txt
+	@echo "installing what the tests need into .venv" >&2
+	@$(PY) -m $(INSTALL) --require-hashes -r requirements/test.txt
 	@touch $@
 
 .venv/bench: .venv/run requirements/bench.txt
-	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/bench.txt
+	@echo "installing what the benchmark needs into .venv" >&2
+	@$(PY) -m $(INSTALL) --require-hashes -r requirements/bench.txt
 	@touch $@
 
 .venv-build/ready: requirements/build.txt
-	test -x .venv-build/bin/python || $(PYTHON) -m venv .venv-build
-	.venv-build/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/build.txt
+	@echo "installing into .venv-build, about a minute" >&2
+	@test -x .venv-build/bin/python || $(PYTHON) -m venv .venv-build
+	@.venv-build/bin/python -m $(INSTALL) --require-hashes -r requirements/build.txt
 	@touch $@
 
 run: .venv/run  ## serve everything on PORT (default 3000), data in DATA_DIR (default .imagetrail)
@@ -66,7 +70,7 @@ validate: .venv-build/ready  ## sam validate --lint and cfn-lint over every temp
 built: .venv/test build requirements/built.txt  ## run what sam build makes, with Lambda's own runtime client
 	PATH="$(CURDIR)/.venv-build/bin:$$PATH" LAYER_TARGET=host .venv-build/bin/sam build --build-dir build/host
 	rm -rf build/runtime-client
-	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --target build/runtime-client -r requirements/built.txt
+	$(PY) -m $(INSTALL) --require-hashes --target build/runtime-client -r requirements/built.txt
 	$(PY) -m pytest tests/built
 
 clean:  ## remove what was built, never the data

@@ -98,6 +98,10 @@ class Dynamo:
         """Raises ConditionFailedError."""
         self._call("PutItem", put(table, item, condition)["Put"])
 
+    def update(self, table: str, key: str, change: Expression) -> None:
+        """Changes one item, or creates it."""
+        self._call("UpdateItem", update(table, key, change)["Update"])
+
     def transact(self, writes: Sequence[Mapping[str, Any]]) -> None:
         """All of `writes` (made by `put` and `update`) or none, once, even if the call has to be repeated.
 

@@ -15,6 +15,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from imagetrail import models, moments, provenance
+from imagetrail.aws import AwsError
 from imagetrail.errors import Blocked, ImagetrailError, Invalid, ModelFailed, Unavailable
 from imagetrail.ledger import AlreadySettledError
 from imagetrail.models import ImageRequest
@@ -176,9 +177,9 @@ class Generation:
         leftovers = False
         try:
             self._delete_objects(pending)
-        except Unavailable:
+        except (Unavailable, AwsError):
             leftovers = True
-        with suppress(Unavailable, AlreadySettledError):
+        with suppress(Unavailable, AwsError, AlreadySettledError):
             self.ledger.settle(pending, {"status": status, "error": reason}, leftovers=leftovers)
 
     def _delete_objects(self, record: Item) -> None:

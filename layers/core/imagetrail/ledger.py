@@ -55,8 +55,7 @@ class Ledger:
                     Expression("attribute_not_exists(#used) OR #used < :quota", {"quota": self._user_daily_quota}),
                 )
             )
-        if day not in self._known_days:
-            writes.append(update(self._ledger, _DAYS, Expression("ADD #days :days", {"days": {day}})))
+        self._register(day)
         try:
             self._dynamo.transact(writes)
         except ConditionFailedError:
@@ -65,8 +64,16 @@ class Ledger:
                 f"Your {self._user_daily_quota} images of today are used up. A new day begins at midnight UTC.",
                 retry_after=int((midnight - now).total_seconds()) + 1,
             ) from None
-        self._known_days.add(day)
         return item
+
+    def _register(self, day: str) -> None:
+        """Notes that this day has records: a read in each process a day, and a write in the first of them."""
+        if day in self._known_days:
+            return
+        noted = self._dynamo.get(self._ledger, _DAYS) or {}
+        if day not in noted.get("days", ()):
+            self._dynamo.update(self._ledger, _DAYS, Expression("ADD #days :days", {"days": {day}}))
+        self._known_days.add(day)
 
     def settle(self, pending: Mapping[str, Any], outcome: Mapping[str, Any], *, leftovers: bool = False) -> Item:
         """Gives a pending record its final status and returns the whole record.

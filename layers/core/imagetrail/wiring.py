@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from imagetrail.ledger import Ledger
     from imagetrail.queries import Parameter
     from imagetrail.s3 import Bucket
+    from imagetrail.secrets_manager import Secrets
     from imagetrail.settling import Sweep
     from imagetrail.tokens import Verifier
 
@@ -61,7 +62,8 @@ class Endpointed:
         return answer
 
     def _respond(self, event: Mapping[str, Any], context: Any) -> Response:
-        caller = deployment().authenticate(event.get("headers", {}).get("authorization"))
+        authorization = None if self.operation.public else event.get("headers", {}).get("authorization")
+        caller = deployment().authenticate(authorization)
         public_url = deployment().settings.public_url
         return self.function(self.operation.read(event, caller, public_url, context.get_remaining_time_in_millis()))
 
@@ -72,9 +74,10 @@ def endpoint(
     body: type[Any] | None = None,
     answers: Mapping[int, str],
     problems: tuple[int, ...] = (),
+    public: bool = False,
 ) -> Callable[[Callable[[Request], Response]], Endpointed]:
     """Makes a Lambda handler of a function from Request to Response."""
-    operation = Operation(query=query, body=body, answers=answers, problems=problems)
+    operation = Operation(query=query, body=body, answers=answers, problems=problems, public=public)
     return lambda function: Endpointed(function, operation)
 
 
@@ -119,9 +122,8 @@ class Deployment:
 
         s = self.settings
         keys = KeySet(s.auth_issuer, s.auth_jwks_url, allow_loopback_http=s.local_run)
-        return Verifier(
-            s.auth_issuer, s.auth_audience, keys, (lambda: self._auth_secret) if s.auth_secret_name else None
-        )
+        secret = (lambda: self._secrets.read(s.auth_secret_name)) if s.auth_secret_name else None
+        return Verifier(s.auth_issuer, s.auth_audience, keys, secret)
 
     @cached_property
     def history(self) -> History:
@@ -169,12 +171,10 @@ class Deployment:
         return Sweep(dynamo=self.dynamo, images_table=s.images_table, ledger=self.ledger, bucket=self.bucket)
 
     @cached_property
-    def _auth_secret(self) -> str:
-        request = {"SecretId": self.settings.auth_secret_name}
-        answer = self._endpoint("secretsmanager").call(
-            "secretsmanager.GetSecretValue", request, "application/x-amz-json-1.1"
-        )
-        return str(answer["SecretString"])
+    def _secrets(self) -> Secrets:
+        from imagetrail.secrets_manager import Secrets
+
+        return Secrets(self._endpoint("secretsmanager"))
 
     def _endpoint(self, service: str) -> Endpoint:
         endpoint = Endpoint(service, self.settings.region, self.credentials, self.settings.endpoint_url)
