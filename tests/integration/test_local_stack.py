@@ -132,7 +132,9 @@ def test_every_parameter_has_another_value(tmp_path: Path) -> None:
     }
     assert definitions.keys() - chosen.keys() == {"Model"}  # there is only one
     with deployed(tmp_path, chosen) as stack:
-        assert stack.environment("GetImage")["AUTH_ISSUER"] == "https://issuer.example"
+        environment = stack.environment("GetImage")
+        assert environment["AUTH_ISSUER"] == "https://issuer.example"
+        assert environment["POWERTOOLS_LOG_LEVEL"] == chosen["LogLevel"]
         topic = stack.resources["AlarmsTopic"]
         told = stack.client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
         assert [one["Endpoint"] for one in told] == ["ops@example.com"]
