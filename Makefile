@@ -2,32 +2,37 @@
 
 PYTHON ?= python3
 PY := .venv/bin/python
+INSTALL := pip install --quiet --disable-pip-version-check --no-deps
 export SAM_CLI_TELEMETRY := 0
-
 
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-.venv/run: requirements/run.txt pyproject.toml
+.venv/run: requirements/run.txt layers/stability/requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "imagetrail needs Python 3.11 or later; set PYTHON=python3.x")'
-	test -x $(PY) || $(PYTHON) -m venv .venv
-	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/run.txt
-	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@echo "installing into .venv, about a minute" >&2
+	@test -x $(PY) || $(PYTHON) -m venv .venv
+	@$(PY) -m $(INSTALL) --require-hashes -r requirements/run.txt
+	@$(PY) -m $(INSTALL) --require-hashes -r layers/stability/requirements.txt
+	@$(PY) -m $(INSTALL) --no-build-isolation -e .
 	@touch $@
 
 .venv/test: .venv/run requirements/test.txt
-	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/test.txt
+	@echo "installing what the tests need into .venv" >&2
+	@$(PY) -m $(INSTALL) --require-hashes -r requirements/test.txt
 	@touch $@
 
 .venv/bench: .venv/run requirements/bench.txt
-	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/bench.txt
+	@echo "installing what the benchmark needs into .venv" >&2
+	@$(PY) -m $(INSTALL) --require-hashes -r requirements/bench.txt
 	@touch $@
 
 .venv-build/ready: requirements/build.txt
-	test -x .venv-build/bin/python || $(PYTHON) -m venv .venv-build
-	.venv-build/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/build.txt
+	@echo "installing into .venv-build, about a minute" >&2
+	@test -x .venv-build/bin/python || $(PYTHON) -m venv .venv-build
+	@.venv-build/bin/python -m $(INSTALL) --require-hashes -r requirements/build.txt
 	@touch $@
 
 run: .venv/run  ## serve everything on PORT (default 3000), data in DATA_DIR (default .imagetrail)
@@ -56,6 +61,9 @@ bench: .venv/bench  ## measure, print a table, write build/bench.json
 openapi: .venv/run  ## write the OpenAPI document from the models and the template
 	$(PY) -m local.openapi
 
+readme: .venv/run  ## write the README's table of models from the code
+	@$(PY) -m local.readme
+
 build: .venv-build/ready  ## sam build
 	PATH="$(CURDIR)/.venv-build/bin:$$PATH" .venv-build/bin/sam build
 
@@ -66,10 +74,10 @@ validate: .venv-build/ready  ## sam validate --lint and cfn-lint over every temp
 built: .venv/test build requirements/built.txt  ## run what sam build makes, with Lambda's own runtime client
 	PATH="$(CURDIR)/.venv-build/bin:$$PATH" LAYER_TARGET=host .venv-build/bin/sam build --build-dir build/host
 	rm -rf build/runtime-client
-	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --target build/runtime-client -r requirements/built.txt
+	$(PY) -m $(INSTALL) --require-hashes --target build/runtime-client -r requirements/built.txt
 	$(PY) -m pytest tests/built
 
 clean:  ## remove what was built, never the data
 	rm -rf build .aws-sam .venv .venv-build
 
-.PHONY: help run token invoke test unit lint bench openapi build validate built clean
+.PHONY: help run token invoke test unit lint bench openapi readme build validate built clean

@@ -5,7 +5,7 @@ from imagetrail.http import Request, Response
 from imagetrail.wiring import endpoint
 
 
-@endpoint(answers={200: "OpenApi"})
+@endpoint(answers={200: "OpenApi"}, public=True)
 def handler(_request: Request) -> Response:
     """The OpenAPI 3.1 document of this API."""
     return Response(200, openapi_document.text(), {"cache-control": "public, max-age=300"})

@@ -5,7 +5,7 @@ from imagetrail.http import Request, Response
 from imagetrail.wiring import endpoint
 
 
-@endpoint(answers={})
+@endpoint(answers={}, public=True)
 def handler(request: Request) -> Response:
     """404, or 405 with the methods that the path does take."""
     raise openapi_document.rejection(request.method, request.path)

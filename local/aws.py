@@ -1,5 +1,6 @@
 """The emulator's account, and boto3 as its client."""
 
+import os
 from functools import cache
 from typing import Any
 
@@ -7,7 +8,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-__all__ = ["ACCOUNT", "CREDENTIALS", "REGION", "BotoCoreError", "ClientError", "client", "session"]
+__all__ = ["ACCOUNT", "CREDENTIALS", "REGION", "BotoCoreError", "ClientError", "client", "isolate", "session"]
 
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
@@ -16,16 +17,31 @@ CREDENTIALS = {
     "AWS_SECRET_ACCESS_KEY": "test",
     "AWS_REGION": REGION,
     "AWS_DEFAULT_REGION": REGION,
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
 }
+LOOPBACK = "127.0.0.1,localhost"
+
+
+def isolate() -> None:
+    """Frees this process, and those it starts, of the machine's own AWS settings and of its proxy on loopback."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ.update(CREDENTIALS)
+    direct = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+    if direct != "*":
+        direct = f"{direct},{LOOPBACK}" if direct else LOOPBACK
+    os.environ["no_proxy"] = os.environ["NO_PROXY"] = direct
 
 
 @cache
 def session() -> Any:
-    """The account's root user: no profile and no variable of this machine has a say."""
+    """The account's root user."""
     return boto3.Session(CREDENTIALS["AWS_ACCESS_KEY_ID"], CREDENTIALS["AWS_SECRET_ACCESS_KEY"], region_name=REGION)
 
 
 @cache
 def client(endpoint: str, service: str) -> Any:
     """A client of one service, made once. It never retries: the emulator answers, or it is gone."""
-    return session().client(service, endpoint_url=endpoint, config=Config(retries={"total_max_attempts": 1}))
+    config = Config(retries={"total_max_attempts": 1}, proxies={})
+    return session().client(service, endpoint_url=endpoint, config=config)

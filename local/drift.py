@@ -8,7 +8,9 @@ from local.aws import ClientError
 from local.observe import READERS, Client
 
 # The front door stands where CloudFront stands.
-NOT_COMPARED_TYPES = frozenset({"AWS::CloudFront::Distribution", "AWS::CloudFront::OriginAccessControl"})
+NOT_COMPARED_TYPES = frozenset(
+    {"AWS::CloudFront::Distribution", "AWS::CloudFront::Function", "AWS::CloudFront::OriginAccessControl"}
+)
 NOT_COMPARED_PROPERTIES = frozenset({"Tags"})  # the emulator mixes its own in
 
 _ABSENT = "nothing"

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
+import orjson
+
 from imagetrail import http as api
 from imagetrail import openapi_document
 from imagetrail.errors import ImagetrailError, Malformed, MethodNotAllowed, NotFound, TooLarge, Unavailable
@@ -23,6 +25,7 @@ from local.stack import Stack
 from local.upstream import Headers, Reply, exchange
 
 MAX_BODY = 10 * 1024 * 1024  # bytes, API Gateway's limit
+MAX_ANSWER = 6_291_556  # bytes of JSON, Lambda's limit
 MAX_WAIT = 30.0  # seconds, API Gateway's limit
 MAX_CALLS = 64  # at a time
 
@@ -140,6 +143,8 @@ class FrontDoor:
         reply = await self._ask(request.method, request.target, [("host", host), *headers], request.body)
         if reply.status >= 400 and not reply.header("content-type").startswith("application/problem+json"):
             raise _of_the_gateway(reply.status)
+        if len(orjson.dumps(reply.body.decode(errors="replace"))) > MAX_ANSWER:
+            raise _of_the_gateway(500)
         kept = [(name, value) for name, value in reply.headers if name not in _OF_THE_CONNECTION - {"content-length"}]
         return reply._replace(headers=kept)
 

@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from local import template
+from local.aws import isolate
 from local.folder import Folder
 from local.problem import ProblemError
 from local.stack import Stack
+
+USAGE = "run: make invoke FUNCTION=GetImage EVENT=tests/events/get_image.json"
 
 
 @dataclass
@@ -38,13 +41,8 @@ class Context:
 
 def invoke(folder: Folder, function: str, event: Any) -> Any:
     """What the handler answers. Raises ProblemError."""
-    functions = sorted(
-        name
-        for name, resource in template.source()["Resources"].items()
-        if resource["Type"] == "AWS::Serverless::Function"
-    )
-    if function not in functions:
-        raise ProblemError(f"there is no function {function!r}; these are: {', '.join(functions)}")
+    if function not in _functions():
+        raise ProblemError(f"there is no function {function!r}; these are: {', '.join(_functions())}")
     runtime = folder.runtime
     if runtime is None or not folder.is_held:
         raise ProblemError("the service is not running; start it in another terminal: make run")
@@ -57,9 +55,12 @@ def invoke(folder: Folder, function: str, event: Any) -> Any:
 
 
 def main(arguments: list[str]) -> int:
-    """Takes the function's logical id and a file with the event, or no file for an empty one."""
+    """Takes the function's logical id and a file with the event."""
     function, file = [*arguments, "", ""][:2]
+    isolate()
     try:
+        if not function or not file:
+            raise ProblemError(f"{USAGE}; the functions are: {', '.join(_functions())}")
         with contextlib.redirect_stdout(sys.stderr):  # what the handler logs
             answer = invoke(Folder.from_environment(), function, _event(file))
     except ProblemError as error:
@@ -69,9 +70,12 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
+def _functions() -> list[str]:
+    resources = template.source()["Resources"]
+    return sorted(name for name, resource in resources.items() if resource["Type"] == "AWS::Serverless::Function")
+
+
 def _event(file: str) -> Any:
-    if not file:
-        return {}
     try:
         return json.loads(Path(file).read_text())
     except (OSError, ValueError) as error:

@@ -16,6 +16,7 @@ from local.aws import CREDENTIALS, BotoCoreError
 from local.problem import ProblemError
 
 STOP_WITHIN = 15.0  # seconds
+IDLE_FOR = 30  # seconds, after which all but one process of a function end
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,7 @@ def _environment(data: Path, port: int) -> dict[str, str]:
             "DOCKER_HOST": "unix:///nowhere",
             "GATEWAY_PORT": str(port),
             "IOT_MTLS_ENABLED": "0",
+            "LAMBDA_WARM_TTL_SECONDS": str(IDLE_FOR),
             "LOG_LEVEL": "WARNING",
             "MINISTACK_HOST": "localhost",
             "PERSIST_STATE": "1",

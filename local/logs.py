@@ -32,6 +32,8 @@ def _line(name: str, entry: str) -> str:
         return f"{name}: {entry}"
     if "_aws" in said:  # metrics
         return ""
+    if said.get("message") == "swept" and not any(said.get("tally", {}).values()):
+        return ""
     if said.keys() >= {"route", "status", "ms"}:
         return f"{said['status']} {said['route']} {said['ms']} ms{_code(said)}"
     rest = " ".join(f"{key}={value}" for key, value in said.items() if key not in _KNOWN)

@@ -68,6 +68,12 @@ def function(client: Client, name: str, _expected: Mapping[str, Any]) -> Propert
     }
 
 
+def event_invoke_config(client: Client, _name: str, expected: Mapping[str, Any]) -> Properties:
+    of = {name: expected[name] for name in ("FunctionName", "Qualifier")}
+    held: Properties = client("lambda").get_function_event_invoke_config(**of)
+    return held | of
+
+
 def permission(client: Client, sid: str, expected: Mapping[str, Any]) -> Properties:
     policy = _or_none(client("lambda").get_policy, FunctionName=expected["FunctionName"]).get("Policy", "{}")
     for statement in json.loads(policy).get("Statement", []):
@@ -158,9 +164,20 @@ def topic(client: Client, arn: str, _expected: Mapping[str, Any]) -> Properties:
     return held
 
 
-def subscription(client: Client, arn: str, _expected: Mapping[str, Any]) -> Properties:
-    held: Properties = client("sns").get_subscription_attributes(SubscriptionArn=arn)["Attributes"]
-    return held
+def subscription(client: Client, _arn: str, expected: Mapping[str, Any]) -> Properties:
+    """Found as its topic knows it: one that nobody has confirmed has no attributes to ask for."""
+    topic_arn = expected["TopicArn"]
+    held: list[Properties] = client("sns").list_subscriptions_by_topic(TopicArn=topic_arn)["Subscriptions"]
+    same = (one for one in held if all(one[name] == expected[name] for name in ("Protocol", "Endpoint")))
+    return next(same, {})
+
+
+def secret(client: Client, arn: str, expected: Mapping[str, Any]) -> Properties:
+    """A generated secret says of its making only how long it is."""
+    described = client("secretsmanager").describe_secret(SecretId=arn)
+    made = expected["GenerateSecretString"]
+    value = client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"]
+    return {**described, "GenerateSecretString": {**made, "PasswordLength": len(value)}}
 
 
 READERS: Mapping[str, Reader] = {
@@ -175,6 +192,7 @@ READERS: Mapping[str, Reader] = {
     "AWS::DynamoDB::Table": table,
     "AWS::IAM::ManagedPolicy": managed_policy,
     "AWS::IAM::Role": role,
+    "AWS::Lambda::EventInvokeConfig": event_invoke_config,
     "AWS::Lambda::Function": function,
     "AWS::Lambda::Permission": permission,
     "AWS::Logs::LogGroup": log_group,
@@ -182,6 +200,7 @@ READERS: Mapping[str, Reader] = {
     "AWS::S3::BucketPolicy": bucket_policy,
     "AWS::SNS::Subscription": subscription,
     "AWS::SNS::Topic": topic,
+    "AWS::SecretsManager::Secret": secret,
     "AWS::Scheduler::Schedule": schedule,
 }
 

@@ -81,7 +81,7 @@ def _operation(path: str, function: str, handler: Endpointed, used: set[str]) ->
     described: dict[str, Any] = {"operationId": function, "summary": summary}
     if parameters:
         described["parameters"] = parameters
-    problems = {*_ALWAYS, *({404} if "{" in path else ())}
+    problems = {*_ALWAYS, *({404} if "{" in path else ())} - ({401} if operation.public else set())
     if operation.body is not None:
         used.add(operation.body.__name__)
         described["requestBody"] = {

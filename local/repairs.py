@@ -63,16 +63,10 @@ def _stage(name: str, properties: Properties, client: Client) -> None:
         client("apigatewayv2").update_stage(ApiId=properties["ApiId"], StageName=name, DefaultRouteSettings=settings)
 
 
-def _topic(name: str, properties: Properties, client: Client) -> None:
-    if key := properties.get("KmsMasterKeyId"):
-        client("sns").set_topic_attributes(TopicArn=name, AttributeName="KmsMasterKeyId", AttributeValue=key)
-
-
 _REPAIRS: dict[str, Callable[[str, Properties, Client], None]] = {
     "AWS::ApiGatewayV2::Api": _api,
     "AWS::ApiGatewayV2::Stage": _stage,
     "AWS::DynamoDB::Table": _table,
     "AWS::Lambda::Function": _function,
     "AWS::S3::Bucket": _bucket,
-    "AWS::SNS::Topic": _topic,
 }

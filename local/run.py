@@ -12,9 +12,11 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     try:
+        from local.aws import isolate
         from local.folder import Folder
         from local.service import run
 
+        isolate()
         run(Folder.from_environment())
     except ProblemError as error:
         print(f"imagetrail: {error}", file=sys.stderr)

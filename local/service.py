@@ -13,7 +13,7 @@ import orjson
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
-from local import template
+from local import identity, template
 from local.aws import REGION
 from local.folder import Folder, Runtime
 from local.front import FrontDoor
@@ -40,7 +40,7 @@ def run(folder: Folder) -> None:
     with folder.held(), _listening(_port()) as listener:
         url = f"http://localhost:{listener.getsockname()[1]}"
         given = {"PublicUrl": url} | given
-        parameters(described, given)
+        identity.check(parameters(described, given))
         before = folder.runtime
         with emulator(folder.path, before.port if before else 0) as machine:
             stack = deploy(machine.endpoint, given)
@@ -48,6 +48,8 @@ def run(folder: Folder) -> None:
             runtime = _runtime(stack, url)
             folder.remember(runtime)
             _announce(runtime, folder)
+            if words := identity.warning(stack):
+                print(f"imagetrail: {words}", file=sys.stderr, flush=True)
             asyncio.run(_serve(stack, listener, machine))
 
 
@@ -100,6 +102,8 @@ def _welcome(folder: Folder, stack: Stack) -> None:
     reply = exchange(port, "POST", "/ai/datasets", headers, body, 30)
     if reply.status == 201:
         welcomed.touch()
+    elif reply.status >= 500:
+        raise ProblemError(f"the API does not work: it answered {reply.status} to the sample dataset (see above)")
     else:
         print(f"the sample dataset was refused with status {reply.status}", file=sys.stderr)
 

@@ -2,7 +2,7 @@
 
 The emulator differs from CloudFormation in what this module changes, and in nothing else:
 it ignores an HTTP API's `Body`, it runs functions in this virtual environment, which holds what the layers
-hold, and its user pools publish their keys at its own address.
+hold, it does not tell them their log level, and its user pools publish their keys at its own address.
 """
 
 import hashlib
@@ -62,6 +62,7 @@ def package(parameters: dict[str, str], endpoint: str, root: Path = ROOT) -> Pac
         if resource["Type"] == "AWS::Lambda::Function":
             variables = resource["Properties"]["Environment"]["Variables"]
             variables["LOCAL_RUN"] = "true"
+            variables["POWERTOOLS_LOG_LEVEL"] = resource["Properties"]["LoggingConfig"]["ApplicationLogLevel"]
     expanded = nested.fold(_with_local_keys(expanded, endpoint), children)
     key = _store(objects, json.dumps(expanded).encode(), "json")
     return Package(expanded, f"https://s3.amazonaws.com/{ARTIFACTS}/{key}", objects)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local import template
+from local.aws import isolate
 from local.folder import Folder
 from local.launch import emulator
 from local.stack import Stack, deploy
@@ -21,6 +22,7 @@ STOPPED_WITHIN = 30.0  # seconds
 @contextlib.contextmanager
 def deployed(data: Path, parameters: Mapping[str, str] | None = None, root: Path = template.ROOT) -> Iterator[Stack]:
     """The template on an emulator; `parameters` are the template's, by their names there."""
+    isolate()
     runtime = Folder(data).runtime
     with emulator(data, runtime.port if runtime else 0) as machine:
         yield deploy(machine.endpoint, {"PublicUrl": "http://localhost:3000", **(parameters or {})}, root)

@@ -10,13 +10,19 @@ import time
 from collections.abc import Callable
 from http.client import HTTPConnection
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
+from local import service as local_service
+from local.folder import Folder
+from local.logs import report
+from local.problem import ProblemError
 from local.template import ROOT
 from local.testing import Service, running
+from local.upstream import Reply
 
 GONE_WITHIN = 8.0  # seconds
 
@@ -105,16 +111,18 @@ def test_a_handler_can_be_invoked(service: Service, tmp_path: Path) -> None:
     answer = json.loads(done.stdout)
     assert answer["statusCode"] == 200
     assert json.loads(answer["body"])["datasets"]
-    unknown = command("invoke", "Nothing", DATA_DIR=data)
-    assert unknown.returncode == 1
-    assert "ListDatasets" in unknown.stderr
+    for words in (["Nothing", str(file)], ["", str(file)], ["ListDatasets", ""]):
+        refused = command("invoke", *words, DATA_DIR=data)
+        assert refused.returncode == 1
+        assert "ListImages" in refused.stderr
+        assert len(refused.stderr.splitlines()) == 1
 
 
 def test_without_a_service_the_commands_say_what_to_do(tmp_path: Path) -> None:
     data = str(tmp_path / "never")
     for done in (
         command("token", "alice", DATA_DIR=data),
-        command("invoke", "GetImage", DATA_DIR=data),
+        command("invoke", "GetImage", "tests/events/get_image.json", DATA_DIR=data),
     ):
         assert done.returncode == 1
         assert "make run" in done.stderr
@@ -185,13 +193,62 @@ def test_parameters_come_from_the_environment(tmp_path: Path) -> None:
         assert "https://issuer.example" in done.stderr
 
 
+def test_the_settings_of_the_machine_have_no_say(tmp_path: Path) -> None:
+    nowhere = "http://127.0.0.1:9"
+    foreign = {
+        "AWS_PROFILE": "nope",
+        "AWS_ENDPOINT_URL": nowhere,
+        "AWS_CONFIG_FILE": str(tmp_path / "none"),
+        "HTTP_PROXY": nowhere,
+        "http_proxy": nowhere,
+        "HTTPS_PROXY": nowhere,
+        "ALL_PROXY": nowhere,
+    }
+    with running(tmp_path / "data", foreign) as service:
+        _, image = ask(f"{service.url}/ai/generate", "POST", {"prompt": "a cup"}, token(service, "alice"))
+        assert ask(image["image_url"])[0] == 200
+        event = "tests/events/list_datasets.json"
+        done = command("invoke", "ListDatasets", event, DATA_DIR=str(service.folder.path), **foreign)
+        assert json.loads(done.stdout)["statusCode"] == 200
+
+
+def test_a_shared_secret_that_does_not_exist_is_told_of(tmp_path: Path) -> None:
+    named = {"AUTH_SECRET_NAME": "shared secret"}
+    with running(tmp_path / "data", named) as service:
+        assert eventually(lambda: "--name 'shared secret' --secret-string" in service.log.read_text())
+        service.stack.client("secretsmanager").create_secret(Name="shared secret", SecretString="hush")
+    with running(tmp_path / "data", named) as service:
+        assert ask(f"{service.url}/ai/datasets")[0] == 200
+        assert "create-secret" not in service.log.read_text()
+
+
+def test_a_service_that_does_not_work_is_not_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local_service, "exchange", lambda *_request: Reply(502, [], b""))
+    stack: Any = SimpleNamespace(
+        endpoint="http://127.0.0.1:1", outputs={"UserPoolId": "pool"}, resources={"Api": "api"}
+    )
+    with pytest.raises(ProblemError, match="answered 502"):
+        local_service._welcome(Folder(tmp_path), stack)
+    assert not (tmp_path / "welcomed").exists()
+
+
+def test_a_sweep_that_found_nothing_is_not_told(capsys: pytest.CaptureFixture[str]) -> None:
+    tally: dict[str, Any] = {"succeeded": 0, "failed": 0, "cleaned": 0, "poisoned": None}
+    for counts in (tally, tally | {"failed": 2}):
+        report("imagetrail-SettlePending-1", json.dumps({"message": "swept", "tally": counts}), 5, failed=False)
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 1
+    assert "'failed': 2" in said[0]
+
+
 @pytest.mark.parametrize(
     ("environment", "said"),
     [
         ({"MODEL": "dall-e"}, "MODEL=dall-e"),
         ({"USER_DAILY_QUOTA": "-1"}, "USER_DAILY_QUOTA=-1"),
-        ({"USER_DAILY_QUOTA": "many"}, "must be a number"),
+        ({"USER_DAILY_QUOTA": "many"}, "USER_DAILY_QUOTA=many"),
         ({"AUTH_ISSUER": "https://issuer.example"}, "AUTH_AUDIENCE is required with AUTH_ISSUER"),
+        ({"AUTH_ISSUER": "http://issuer.example", "AUTH_AUDIENCE": "me"}, "use https"),
         ({"PORT": "http"}, "PORT=http"),
         ({"PORT": "70000"}, "PORT=70000"),
     ],

@@ -13,6 +13,7 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from imagetrail.errors import hierarchy
+from local import readme
 
 if TYPE_CHECKING:
     from tests.conftest import Service
@@ -49,6 +50,10 @@ def shape(value: object) -> object:
     if isinstance(value, dict):
         return {key: shape(member) for key, member in value.items()}
     return [shape(member) for member in value[:1]] if isinstance(value, list) else None
+
+
+def test_the_table_of_models_is_the_codes() -> None:
+    assert readme.written() == README
 
 
 def test_every_parameter_and_code_is_described() -> None:

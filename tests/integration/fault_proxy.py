@@ -23,7 +23,7 @@ _THROTTLED = (
 class Fault:
     """Requests whose label contains `step` fail, the first `times` of them; `then` runs as they do.
 
-    A label is an operation and its number, such as `UpdateItem ledger 2`, `PUT images 1` or `DELETE thumbnails 1`;
+    A label is an operation and its number, such as `UpdateItem ledger 2` or `s3 PUT images 1`;
     the same request again has the same number.
     """
 
@@ -88,7 +88,7 @@ def proxy_to(endpoint: str, tables: Mapping[str, str] | None = None) -> Iterator
                 named = [short for name, short in (tables or {}).items() if name.encode() in body]
                 operation = " ".join([operation, *named[:1]])
             else:
-                operation = f"{self.command} {self.path.split('/')[2]}"
+                operation = f"s3 {self.command} {self.path.split('/')[2]}"
             proxy.seen.append(operation)
             distinct = bodies.setdefault(operation, [])
             if body not in distinct:

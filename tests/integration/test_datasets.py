@@ -64,11 +64,14 @@ def test_a_dataset_created_anonymously_is_public(deployment: Deployment, alice: 
     dataset = deployment.datasets.create(ANONYMOUS, BRAND)
     assert (dataset["visibility"], dataset["user_id"]) == ("public", None)
     assert deployment.datasets.get(alice, dataset["id"]) == dataset
-    assert deployment.datasets.update(ANONYMOUS, dataset["id"], {"vibe": "loud"})["version"] == 2
+    for caller in (ANONYMOUS, alice):
+        with pytest.raises(Forbidden):
+            deployment.datasets.update(caller, dataset["id"], {"vibe": "loud"})
+    assert deployment.datasets.update(ADMIN, dataset["id"], {"vibe": "loud"})["version"] == 2
     with pytest.raises(Invalid):
         deployment.datasets.create(ANONYMOUS, {**BRAND, "visibility": "private"})
     with pytest.raises(Invalid):
-        deployment.datasets.update(ANONYMOUS, dataset["id"], {"visibility": "private"})
+        deployment.datasets.update(ADMIN, dataset["id"], {"visibility": "private"})
 
 
 def test_a_version_grows_with_every_change_and_only_then(deployment: Deployment, alice: Caller) -> None:
@@ -122,3 +125,15 @@ def test_a_generation_freezes_what_the_dataset_said(deployment: Deployment, alic
     with pytest.raises(Invalid) as refused:
         deployment.generation.generate(bob, request, timedelta(seconds=10))
     assert refused.value.errors[0][0] == "dataset_id"
+
+
+def test_a_change_whose_answer_was_lost_is_no_conflict(deployment: Deployment, alice: Caller) -> None:
+    dataset = deployment.datasets.create(alice, BRAND)
+
+    class Repeated(Dynamo):
+        def put(self, table: str, item: Any, condition: Any) -> None:
+            deployment.dynamo.put(table, item, condition)
+            deployment.dynamo.put(table, item, condition)
+
+    mine = Datasets(dynamo=Repeated(deployment.dynamo._endpoint), table=deployment.settings.datasets_table)
+    assert mine.update(alice, dataset["id"], {"vibe": "mine"})["version"] == 2

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -10,8 +12,9 @@ from uuid import uuid4
 import boto3
 import pytest
 
-from imagetrail import moments
+from imagetrail import cursors, moments
 from imagetrail.callers import ANONYMOUS, Caller
+from imagetrail.cursors import Position
 from imagetrail.dynamo import Expression, to_attributes
 from imagetrail.errors import Invalid, InvalidCursor, NotFound, Unauthenticated
 from imagetrail.history import HistoryQuery
@@ -294,3 +297,27 @@ def test_expression_placeholders_cover_every_name(deployment: Deployment) -> Non
         limit=1,
     )
     assert (page.items, page.last) == ([], None)
+
+
+def test_a_page_of_long_prompts_is_shorter_than_an_answer_may_be(
+    stack: Stack, deployment: Deployment, caller: Caller
+) -> None:
+    """Lambda refuses answers over 6 MB, in which the JSON is a string."""
+    prompt = "😀" * 10_000
+    texts = {"prompt": prompt, "full_prompt": prompt, "negative_prompt": prompt}
+    ids = write(stack, deployment, [record(caller, START + timedelta(seconds=n), **texts) for n in range(60)])
+    page = deployment.history.page(caller, HistoryQuery(limit=200), "")
+    assert 20 < page["count"] < 60
+    assert len(json.dumps({"body": json.dumps(page, ensure_ascii=False)}, ensure_ascii=False).encode()) < 6_000_000
+    assert walk(deployment, caller, limit=200) == ids
+
+
+def test_a_cursor_outside_the_range_is_refused(deployment: Deployment, caller: Caller) -> None:
+    query = HistoryQuery(from_=START, to=START + timedelta(days=1))
+    scope = (caller.owner, "own", None, "succeeded", "desc", moments.to_text(START), moments.to_text(query.to or START))
+    for moment in (START - timedelta(seconds=1), START + timedelta(days=1), datetime(2099, 1, 1, tzinfo=UTC)):
+        forged = cursors.encode(Position(moments.to_text(moment), str(uuid4())), scope)
+        with pytest.raises(InvalidCursor):
+            deployment.history.page(caller, replace(query, cursor=forged), "")
+    inside = cursors.encode(Position(moments.to_text(START), str(uuid4())), scope)
+    assert deployment.history.page(caller, replace(query, cursor=inside), "")["images"] == []

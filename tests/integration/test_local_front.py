@@ -13,9 +13,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from local.front import MAX_BODY, FrontDoor
+from local.front import MAX_ANSWER, MAX_BODY, FrontDoor
 from local.template import ROOT
 from local.testing import Service, deployed
+from local.upstream import Reply
 
 PIXELS = b"0123456789"
 
@@ -188,6 +189,21 @@ async def _through(front: FrontDoor, method: str, target: str) -> Answer:
     await front(scope, receive, send)
     headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
     return Answer(sent[0]["status"], headers, sent[1]["body"])
+
+
+async def _given(body: bytes, monkeypatch: pytest.MonkeyPatch) -> Answer:
+    reply = Reply(200, [("content-type", "application/json")], body)
+    monkeypatch.setattr("local.front.exchange", lambda *_request: reply)
+    behind: Any = SimpleNamespace(endpoint="http://127.0.0.1:1", resources={"Api": "x"})
+    return await _through(FrontDoor(behind, ROOT / "web"), "GET", "/ai/generated-images")
+
+
+def test_an_answer_may_be_as_long_as_lambda_lets_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = b"x" * (MAX_ANSWER - len(b'""'))
+    assert asyncio.run(_given(whole, monkeypatch)).body == whole
+    for over in (whole + b"x", b'"' * (len(whole) // 2 + 1)):  # a quote takes two bytes in JSON
+        answer = asyncio.run(_given(over, monkeypatch))
+        assert (answer.status, answer.code) == (500, "internal_error")
 
 
 @pytest.fixture(scope="module")

@@ -115,6 +115,34 @@ def test_changes_take_effect_and_data_stays(tmp_path: Path, root: Path) -> None:
         assert count(stack) == 1
 
 
+def test_every_parameter_has_another_value(tmp_path: Path) -> None:
+    definitions = source()["Parameters"]
+    chosen = {
+        name: next(str(value) for value in definition["AllowedValues"] if value != definition["Default"])
+        for name, definition in definitions.items()
+        if len(definition.get("AllowedValues", [])) > 1
+    } | {
+        "PublicUrl": "https://images.example",
+        "CertificateArn": "arn:aws:acm:us-east-1:000000000000:certificate/1",
+        "AuthIssuer": "https://issuer.example",
+        "AuthAudience": "me",
+        "AuthSecretName": "shared",
+        "UserDailyQuota": "3",
+        "AlarmEmail": "ops@example.com",
+    }
+    assert definitions.keys() - chosen.keys() == {"Model"}  # there is only one
+    with deployed(tmp_path, chosen) as stack:
+        environment = stack.environment("GetImage")
+        assert environment["AUTH_ISSUER"] == "https://issuer.example"
+        assert environment["POWERTOOLS_LOG_LEVEL"] == chosen["LogLevel"]
+        topic = stack.resources["AlarmsTopic"]
+        told = stack.client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+        assert [one["Endpoint"] for one in told] == ["ops@example.com"]
+        moved = deploy(stack.endpoint, chosen | {"AlarmEmail": "others@example.com"})
+        told = moved.client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+        assert [one["Endpoint"] for one in told] == ["others@example.com"]
+
+
 def test_a_deployment_that_fails_leaves_what_stood(tmp_path: Path, root: Path) -> None:
     with deployed(tmp_path / "data", root=root) as stack:
         put(stack, "1")

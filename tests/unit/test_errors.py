@@ -24,6 +24,7 @@ STATUS_OF_CODE = {
     "invalid_request": 422,
     "content_blocked": 422,
     "quota_exhausted": 429,
+    "budget_exhausted": 429,
     "service_unavailable": 503,
     "model_failed": 503,
 }
@@ -76,5 +77,5 @@ def test_what_only_some_errors_carry() -> None:
         {"field": "seed", "message": "must be a whole number"},
     ]
     assert on_the_wire(errors.QuotaExhausted("Used up.", retry_after=3600))[1]["retry-after"] == "3600"
-    assert on_the_wire(errors.MethodNotAllowed("No.", allow="GET, POST"))[1]["allow"] == "GET, POST"
+    assert on_the_wire(errors.MethodNotAllowed("No.", headers={"allow": "GET, POST"}))[1]["allow"] == "GET, POST"
     assert int(on_the_wire(errors.Unavailable())[1]["retry-after"]) > 0

@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 import pytest
 
-from imagetrail.generation import dimensions
+from imagetrail.fitting import dimensions
 from imagetrail.prompting import full_prompt
 from imagetrail.schemas import AspectRatio, Resolution
 

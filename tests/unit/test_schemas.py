@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from imagetrail import models, schemas
-from imagetrail.generation import LONGER_SIDE
+from imagetrail.fitting import LONGER_SIDE
 from imagetrail.schemas import DatasetChanges, DatasetFields, GenerateRequest, messages
 
 DATASET_ID = "019b2f6e-0000-7d32-9a55-3f1b6f0a2c11"
@@ -59,9 +59,9 @@ def test_only_jpeg_itself_is_read_as_jpg(value: object) -> None:
     assert [field for field, _ in messages(caught.value)] == ["format"]
 
 
-def test_every_resolution_has_its_pixels_and_every_model_its_name() -> None:
-    assert set(get_args(schemas.Resolution)) == set(LONGER_SIDE)
-    assert all(callable(models.load(name)) for name in models.NAMES)
+def test_every_resolution_has_its_pixels() -> None:
+    assert set(get_args(schemas.Resolution)) == set(LONGER_SIDE) == set(models.RESOLUTIONS)
+    assert get_args(schemas.AspectRatio) == models.ASPECT_RATIOS
 
 
 def test_a_dataset_needs_only_a_name() -> None:

@@ -24,7 +24,7 @@ _MICROS = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What the deployment allows; 0 is without limit. `source_key` is the key of the edge, under which addresses are hashed."""
+    """What the deployment allows; 0 is without limit. `source_key` is the edge's key, which also hashes addresses."""
 
     user_daily_quota: int
     anonymous_daily_quota: int

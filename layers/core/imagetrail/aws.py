@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 4
 TIMEOUT_SECONDS = 5.0
+GIVE_UP_SECONDS = 7.0
 _FIRST_PAUSE_SECONDS = 0.05
 _RETRIED_STATUS = frozenset({429, 500, 502, 503, 504})
 _RETRIED_CODES = frozenset(
@@ -57,9 +58,10 @@ class Reply(NamedTuple):
 class Endpoint:
     """One AWS service in one region.
 
-    A request is tried up to four times, with jitter between, while AWS is away, overloaded or throttling; then it
-    is `Unavailable`. Only requests that may be repeated safely belong here: every write of this project is
-    idempotent, by its condition or its transaction token.
+    A request is tried up to four times, with jitter between, while AWS is away, overloaded or throttling, and for
+    seven seconds at most, which fits the shortest function; then it is `Unavailable`.
+    Only requests that may be repeated safely belong here: every write of this project takes effect once, by its
+    condition, its transaction token or its nature.
     """
 
     def __init__(
@@ -80,7 +82,10 @@ class Endpoint:
 
     def request(self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"", query: str = "") -> Reply:
         """The final answer, whatever its status, that needs no further retry. Raises Unavailable."""
+        started = time.monotonic()
         for attempt in range(ATTEMPTS):
+            if time.monotonic() - started > GIVE_UP_SECONDS - TIMEOUT_SECONDS and attempt:
+                break
             if attempt:
                 self._pause(random.random() * _FIRST_PAUSE_SECONDS * 2**attempt)  # noqa: S311 (jitter)
             signed = signed_headers(
@@ -117,11 +122,14 @@ class Endpoint:
             self._idle.pop().close()
 
     def _exchange(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Reply:
-        while self._idle:
+        while True:
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                return self._exchange_on(self._connect(), method, target, headers, body)
             # AWS closes idle connections; to find one closed is no fault and costs no attempt.
             with suppress(ConnectionError, http.client.BadStatusLine):
-                return self._exchange_on(self._idle.pop(), method, target, headers, body)
-        return self._exchange_on(self._connect(), method, target, headers, body)
+                return self._exchange_on(connection, method, target, headers, body)
 
     def _exchange_on(
         self, connection: http.client.HTTPConnection, method: str, target: str, headers: Mapping[str, str], body: bytes

@@ -46,3 +46,6 @@ class Origin(NamedTuple):
         """The address of who asks; `key` is the edge's."""
         proven = self.edge_key is not None and hmac.compare_digest(self.edge_key.encode(), key.encode())
         return self.viewer_address if proven and self.viewer_address else self.address
+
+
+NOWHERE = Origin()

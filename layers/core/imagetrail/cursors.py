@@ -44,7 +44,12 @@ def decode(cursor: str, scope: tuple[str | None, ...]) -> Position:
                 return position
     except (TypeError, ValueError):
         pass
-    raise InvalidCursor(
+    raise refused()
+
+
+def refused() -> InvalidCursor:
+    """What is wrong with a cursor of another caller, other filters, or nobody's making."""
+    return InvalidCursor(
         "This cursor was not made for this caller and these filters. Start again without a cursor.",
         errors=[("cursor", "must be a next_cursor of the same caller, with the same filters")],
     )

@@ -38,7 +38,7 @@ class Page:
 
 @dataclass(slots=True)
 class Expression:
-    """An expression with its placeholders: `:name` is a value, `#name` an attribute, called so unless `names` says how."""
+    """An expression with its placeholders: `:name` is a value, `#name` an attribute called so or as in `names`."""
 
     text: str
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -99,8 +99,8 @@ class Dynamo:
         """Raises ConditionFailedError."""
         self._call("PutItem", put(table, item, condition)["Put"])
 
-    def update(self, table: str, key: str, change: Expression, condition: Expression) -> Item:
-        """The item's changed attributes, as they are now. Raises ConditionFailedError."""
+    def update(self, table: str, key: str, change: Expression, condition: Expression | None = None) -> Item:
+        """Changes or creates one item; returns its changed attributes as they are now. Raises ConditionFailedError."""
         request = update(table, key, change, condition)["Update"] | {"ReturnValues": "UPDATED_NEW"}
         return from_attributes(self._call("UpdateItem", request).get("Attributes", {}))
 

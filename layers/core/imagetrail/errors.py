@@ -74,6 +74,10 @@ class Unauthenticated(ImagetrailError):
     code = "unauthenticated"
     title = "A valid bearer token is needed"
 
+    def __init__(self, detail: str, *, with_token: bool = True) -> None:
+        super().__init__(detail)
+        self.with_token = with_token
+
 
 class Forbidden(ImagetrailError):
     """The caller is known, and may not do this."""

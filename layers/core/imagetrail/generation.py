@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from imagetrail import moments, prices, provenance
 from imagetrail.allowances import micros
-from imagetrail.callers import Origin
+from imagetrail.aws import AwsError
+from imagetrail.callers import NOWHERE, Origin
 from imagetrail.errors import Blocked, ImagetrailError, Invalid, ModelFailed, Unavailable
 from imagetrail.fitting import Wish, fit
 from imagetrail.ledger import AlreadySettledError
@@ -61,7 +62,7 @@ class Generation:
     new_id: Callable[[datetime], str] = moments.new_id
 
     def generate(
-        self, caller: Caller, request: GenerateRequest, time_left: timedelta, origin: Origin = Origin()
+        self, caller: Caller, request: GenerateRequest, time_left: timedelta, origin: Origin = NOWHERE
     ) -> tuple[Item, list[Balance]]:
         """The finished record, and what is left of what it drew on.
 
@@ -228,9 +229,9 @@ class Generation:
         leftovers = False
         try:
             self._delete_objects(pending)
-        except Unavailable:
+        except (Unavailable, AwsError):
             leftovers = True
-        with suppress(Unavailable, AlreadySettledError):
+        with suppress(Unavailable, AwsError, AlreadySettledError):
             self.ledger.settle(pending, outcome, leftovers=leftovers)
 
     def _delete_objects(self, record: Item) -> None:

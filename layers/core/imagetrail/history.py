@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from imagetrail import cursors, moments
 from imagetrail.cursors import Position
 from imagetrail.dynamo import Expression
@@ -28,7 +30,11 @@ MAX_OFFSET = 10_000
 _CALLS_PER_PAGE = 8
 _CALLS_PER_OFFSET = 100
 _FILTERED_READ = 200
-_EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+# Lambda's answer is at most 6 MB of JSON, in which ours is a string: a character takes up to 6 bytes there.
+_PAGE_BYTES = 5_000_000
+_RECORD_BYTES = 16_000
+_TEXTS = ("prompt", "full_prompt", "negative_prompt")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +71,8 @@ class History:
     def get(self, caller: Caller, image_id: str, public_url: str) -> dict[str, Any]:
         """One record. Raises NotFound, also for a record the caller may not see."""
         sees_all = self._sees_all(caller)
-        record = self._dynamo.get(self._table, image_id)
+        # A read just after the write may miss it: only then is the dearer, consistent read made.
+        record = self._dynamo.get(self._table, image_id) or self._dynamo.get(self._table, image_id, consistent=True)
         if record is None or not (sees_all or caller.owns(record["owner"])):
             raise NotFound("No image of yours has this id.")
         return public(record, public_url)
@@ -76,6 +83,8 @@ class History:
             raise Invalid("Give either cursor or offset.", errors=[("offset", "must be 0 with a cursor")])
         scope = self._scope(caller, query)
         after = None if query.cursor is None else cursors.decode(query.cursor, scope)
+        if after is not None and not _within(after, query):
+            raise cursors.refused()
         reader = _Reader(self._dynamo, self._table, query, self._source(caller, query))
         if query.offset:
             after = reader.skip(query.offset)
@@ -90,7 +99,7 @@ class History:
 
     def _sees_all(self, caller: Caller) -> bool:
         if caller.user_id is None and self._anonymous_history == "none":
-            raise Unauthenticated("This deployment shows its history to signed-in callers only.")
+            raise Unauthenticated("This deployment shows its history to signed-in callers only.", with_token=False)
         return caller.is_admin or (caller.user_id is None and self._anonymous_history == "all")
 
     def _scope(self, caller: Caller, query: HistoryQuery) -> tuple[str | None, ...]:
@@ -140,8 +149,9 @@ class _Reader:
                 )
                 calls += 1
                 records += page.items
-                if len(records) > limit:
-                    return records[:limit], _position(records[limit - 1])
+                fitting = _fitting(records, limit)
+                if len(records) > fitting:
+                    return records[:fitting], _position(records[fitting - 1])
                 after = _position(page.last)
                 if after is None:
                     break
@@ -186,16 +196,9 @@ class _Reader:
     def _query_partition(self, partition: str, limit: int, start: Position | None, *, count_only: bool = False) -> Page:
         attribute, query = self._source.attribute, self._query
         text, values = f"#{attribute} = :{attribute}", {attribute: partition}
-        if query.from_ is not None:
-            values["from"] = moments.to_text(query.from_)
-        if query.to is not None:
-            values["to"] = moments.to_text(max(query.to, _EARLIEST) - timedelta(microseconds=1))
-        if "from" in values and "to" in values:
+        if query.from_ is not None or query.to is not None:
             text += " AND #created_at BETWEEN :from AND :to"
-        elif "from" in values:
-            text += " AND #created_at >= :from"
-        elif "to" in values:
-            text += " AND #created_at <= :to"
+            values["from"], values["to"] = _bounds(query)
         begin = None
         if start is not None and start.id:
             begin = {"id": start.id, "created_at": start.created_at, attribute: partition}
@@ -209,6 +212,33 @@ class _Reader:
             keep=self._source.keep,
             count_only=count_only,
         )
+
+
+def _bounds(query: HistoryQuery) -> tuple[str, str]:
+    """The first and the last created_at asked for, as text."""
+    first = _FIRST if query.from_ is None else query.from_
+    last = _LAST if query.to is None else max(query.to, _FIRST + timedelta(days=1)) - timedelta(microseconds=1)
+    return moments.to_text(first), moments.to_text(last)
+
+
+def _within(position: Position, query: HistoryQuery) -> bool:
+    """Whether a position, a time or a whole day, lies in the range asked for."""
+    low, high = _bounds(query)
+    length = len(position.created_at)
+    return low[:length] <= position.created_at <= high[:length]
+
+
+def _fitting(records: list[Item], limit: int) -> int:
+    """How many of the records make a page: at most `limit`, at least one, and no more than an answer may hold."""
+    longest = sum(_RECORD_BYTES + 6 * sum(len(record.get(text) or "") for text in _TEXTS) for record in records)
+    if longest <= _PAGE_BYTES:
+        return limit
+    size = 0
+    for number, record in enumerate(records[:limit]):
+        size += len(orjson.dumps(orjson.dumps(record, default=list).decode()))
+        if size > _PAGE_BYTES:
+            return max(number, 1)
+    return limit
 
 
 def _position(key: Item | None) -> Position | None:

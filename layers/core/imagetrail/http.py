@@ -82,13 +82,15 @@ class Response:
 class Operation:
     """What a route takes and gives. `body` is a model of `schemas`, answers are names of models there.
 
-    `problems` are the error statuses beyond those that every such route has.
+    `problems` are the error statuses beyond those that every such route has. A route that is `public` answers
+    everybody alike, and looks at no token.
     """
 
     query: tuple[Parameter, ...] = ()
     body: type[Any] | None = None
     answers: Mapping[int, str] = field(default_factory=dict)
     problems: tuple[int, ...] = ()
+    public: bool = False
 
     def read(self, event: Mapping[str, Any], caller: Caller, public_url: str, remaining_ms: int) -> Request:
         """The request, whole and valid. Raises Malformed, TooLarge and Invalid."""
@@ -121,7 +123,7 @@ def problem(error: ImagetrailError, request_id: str) -> Response:
     if error.retry_after is not None:
         headers["retry-after"] = str(error.retry_after)
     if isinstance(error, Unauthenticated):
-        headers["www-authenticate"] = 'Bearer error="invalid_token"'
+        headers["www-authenticate"] = 'Bearer error="invalid_token"' if error.with_token else "Bearer"
     return Response(error.status, body, headers)
 
 

@@ -1,19 +1,20 @@
 """What must never be counted twice or lost: the start and the end of every generation, with what it draws on.
 
-The record names the holds it has on its accounts. Each write takes effect once, so the start may run all of them side by
-side, and the end may be tried by the process itself and by the sweep.
+The record names the holds it has on its accounts. Each write takes effect once, so the start may run all of them side
+by side, and the end may be tried by the process itself and by the sweep.
 """
 
 from __future__ import annotations
 
 from concurrent.futures import Executor, wait
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from imagetrail import moments
 from imagetrail.accounts import Account, Accounts, Balance, ExhaustedError
 from imagetrail.allowances import DAILY, micros, rate_limit_headers
-from imagetrail.dynamo import ConditionFailedError, Expression, assignment, update
-from imagetrail.errors import BudgetExhausted, QuotaExhausted
+from imagetrail.dynamo import ConditionFailedError, Expression, assignment
+from imagetrail.errors import BudgetExhausted, QuotaExhausted, Unavailable
 from imagetrail.records import COLUMNS, index_keys
 
 if TYPE_CHECKING:
@@ -54,21 +55,31 @@ class Ledger:
             self._executor.submit(self.accounts.reserve, account, record["id"], amount, until, now)
             for account, amount in draws
         ]
-        registration = None if day in self._known_days else self._executor.submit(self._register, day)
+        registration = self._executor.submit(self._register, day)
         try:
             self._dynamo.put(self._images, item, Expression("attribute_not_exists(#id)"))
         except ConditionFailedError:
             pass  # the first of two identical requests got through, and its answer was lost
-        finally:
+        except Unavailable:
             wait(reservations)
+            self._undo(item)
+            raise
+        wait(reservations)
         refused = [done.exception() for done in reservations if done.exception() is not None]
         if refused:
             self._undo(item)
             raise _refusal(refused[0], now)
-        if registration is not None:
-            registration.result()
-            self._known_days.add(day)
+        registration.result()
         return item, [done.result() for done in reservations]
+
+    def _register(self, day: str) -> None:
+        """Notes that this day has records: a read in each process a day, and a write in the first of them."""
+        if day in self._known_days:
+            return
+        noted = self._dynamo.get(self._ledger, _DAYS) or {}
+        if day not in noted.get("days", ()):
+            self._dynamo.update(self._ledger, _DAYS, Expression("ADD #days :days", {"days": {day}}))
+        self._known_days.add(day)
 
     def settle(self, pending: Mapping[str, Any], outcome: Mapping[str, Any], *, leftovers: bool = False) -> Item:
         """Gives a pending record its final status and its holds their end: one round trip. Returns the whole record.
@@ -105,17 +116,11 @@ class Ledger:
         """Takes a refused start back. What cannot be taken back now is settled later, by the sweep or by its hold."""
         undone = [
             self._executor.submit(self.accounts.settle, account, item["id"], amount, 0)
-            for account, amount in item["holds"].items()
+            for account, amount in (item["holds"] or {}).items()
         ]
-        try:
+        with suppress(ConditionFailedError, Unavailable):
             self._dynamo.delete(self._images, item["id"], Expression("#status = :pending", {"pending": "pending"}))
-        except ConditionFailedError:
-            pass
-        finally:
-            wait(undone)
-
-    def _register(self, day: str) -> None:
-        self._dynamo.transact([update(self._ledger, _DAYS, Expression("ADD #days :days", {"days": {day}}))])
+        wait(undone)
 
     def _used(self, account_id: str, hold: str) -> int | None:
         record = self._dynamo.get(self._images, hold, consistent=True)

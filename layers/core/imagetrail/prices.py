@@ -26,7 +26,7 @@ PRICES: tuple[Price, ...] = (
     Price("stability", Decimal("0.9") * _CREDIT, _EVER),
     *(
         price
-        for variant, credits in (
+        for variant, taken in (
             ("core", "3"),
             ("ultra", "8"),
             ("sd3.5-large", "6.5"),
@@ -35,16 +35,16 @@ PRICES: tuple[Price, ...] = (
             ("sd3.5-flash", "2.5"),
         )
         for price in (
-            Price(f"stability-rest/{variant}", Decimal(credits) * _CREDIT, _EVER),
-            Price(f"stability-rest/{variant}", Decimal(credits) * _CREDIT + _FAST_UPSCALE, _EVER, "2K"),
-            Price(f"stability-rest/{variant}", Decimal(credits) * _CREDIT + _FAST_UPSCALE, _EVER, "4K"),
+            Price(f"stability-rest/{variant}", Decimal(taken) * _CREDIT, _EVER),
+            Price(f"stability-rest/{variant}", Decimal(taken) * _CREDIT + _FAST_UPSCALE, _EVER, "2K"),
+            Price(f"stability-rest/{variant}", Decimal(taken) * _CREDIT + _FAST_UPSCALE, _EVER, "4K"),
         )
     ),
     Price("bedrock/core", Decimal("0.04"), _EVER),
     Price("bedrock/sd3.5-large", Decimal("0.08"), _EVER),
     Price("bedrock/ultra", Decimal("0.14"), _EVER),
-    Price("gemini/gemini-3-pro-image", Decimal("0.134"), _EVER),
-    Price("gemini/gemini-3-pro-image", Decimal("0.24"), _EVER, "4K"),
+    Price("gemini", Decimal("0.134"), _EVER),
+    Price("gemini", Decimal("0.24"), _EVER, "4K"),
 )
 
 

@@ -60,6 +60,12 @@ class Settings:
                 raise MisconfiguredError(f"environment variable {name} is not set")
             return environment[name]
 
+        def whole(name: str) -> int:
+            text = environment.get(name, "0")
+            if not (text.isascii() and text.isdigit()):
+                raise MisconfiguredError(f"environment variable {name} must be a whole number, not {text!r}")
+            return int(text)
+
         anonymous_history = environment.get("ANONYMOUS_HISTORY", "unowned")
         if anonymous_history not in ("unowned", "all", "none"):
             raise MisconfiguredError("environment variable ANONYMOUS_HISTORY must be unowned, all or none")
@@ -80,8 +86,8 @@ class Settings:
             auth_jwks_url=environment.get("AUTH_JWKS_URL", ""),
             auth_secret_name=environment.get("AUTH_SECRET_NAME", ""),
             anonymous_history=cast("AnonymousHistory", anonymous_history),
-            user_daily_quota=int(environment.get("USER_DAILY_QUOTA", "0")),
-            anonymous_daily_quota=int(environment.get("ANONYMOUS_DAILY_QUOTA", "0")),
+            user_daily_quota=whole("USER_DAILY_QUOTA"),
+            anonymous_daily_quota=whole("ANONYMOUS_DAILY_QUOTA"),
             monthly_budget_usd=Decimal(environment.get("MONTHLY_BUDGET_USD", "0")),
             source_secret_name=environment.get("SOURCE_SECRET_NAME", ""),
             embed_prompt=environment.get("EMBED_PROMPT", "true") == "true",

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import traceback
-from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.logging import Logger
 
-if TYPE_CHECKING:
-    from aws_lambda_powertools.metrics import Metrics
-
-logger = Logger(location=None)
+logger = Logger(location=None, use_rfc3339=True)
 
 
 def log_call(*, route: str, status: int, code: str | None, milliseconds: float, request_id: str) -> None:
@@ -35,19 +31,15 @@ def log_defect(error: BaseException, request_id: str) -> None:
     logger.error("defect", extra={"type": type(error).__name__, "where": where, "request_id": request_id})
 
 
-def metrics() -> Metrics:
-    """The metrics of this process, in CloudWatch's embedded format; `flush_metrics` writes them."""
-    from aws_lambda_powertools.metrics import Metrics
-
-    return Metrics()
-
-
 def count(**values: float) -> None:
-    """Writes metrics at once; names that end in `Ms` are milliseconds, in `Usd` plain amounts, others counts."""
-    from aws_lambda_powertools.metrics import MetricUnit
+    """Writes metrics at once, in CloudWatch's embedded format.
 
-    written: Any = metrics()
+    Names that end in `Ms` are milliseconds, in `Usd` plain amounts, all others counts.
+    """
+    from aws_lambda_powertools.metrics import Metrics, MetricUnit
+
+    metrics = Metrics()
     for name, value in values.items():
         unit = MetricUnit.Milliseconds if name.endswith("Ms") else MetricUnit.Count
-        written.add_metric(name=name, unit=MetricUnit.NoUnit if name.endswith("Usd") else unit, value=value)
-    written.flush_metrics()
+        metrics.add_metric(name=name, unit=MetricUnit.NoUnit if name.endswith("Usd") else unit, value=value)
+    metrics.flush_metrics()

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from imagetrail.models.catalog import Catalog
     from imagetrail.queries import Parameter
     from imagetrail.s3 import Bucket
+    from imagetrail.secrets_manager import Secrets
     from imagetrail.settling import Sweep
     from imagetrail.tokens import Verifier
     from imagetrail.usage import Usage
@@ -66,7 +67,8 @@ class Endpointed:
         return answer
 
     def _respond(self, event: Mapping[str, Any], context: Any) -> Response:
-        caller = deployment().authenticate(event.get("headers", {}).get("authorization"))
+        authorization = None if self.operation.public else event.get("headers", {}).get("authorization")
+        caller = deployment().authenticate(authorization)
         public_url = deployment().settings.public_url
         return self.function(self.operation.read(event, caller, public_url, context.get_remaining_time_in_millis()))
 
@@ -77,9 +79,10 @@ def endpoint(
     body: type[Any] | None = None,
     answers: Mapping[int, str],
     problems: tuple[int, ...] = (),
+    public: bool = False,
 ) -> Callable[[Callable[[Request], Response]], Endpointed]:
     """Makes a Lambda handler of a function from Request to Response."""
-    operation = Operation(query=query, body=body, answers=answers, problems=problems)
+    operation = Operation(query=query, body=body, answers=answers, problems=problems, public=public)
     return lambda function: Endpointed(function, operation)
 
 
@@ -89,7 +92,6 @@ class Deployment:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._closing = ExitStack()
-        self._secrets: dict[str, str] = {}
 
     def close(self) -> None:
         """Closes every connection."""
@@ -125,12 +127,8 @@ class Deployment:
 
         s = self.settings
         keys = KeySet(s.auth_issuer, s.auth_jwks_url, allow_loopback_http=s.local_run)
-        return Verifier(
-            s.auth_issuer,
-            s.auth_audience,
-            keys,
-            (lambda: self.secret(s.auth_secret_name)) if s.auth_secret_name else None,
-        )
+        secret = (lambda: self._secrets.read(s.auth_secret_name)) if s.auth_secret_name else None
+        return Verifier(s.auth_issuer, s.auth_audience, keys, secret)
 
     @cached_property
     def history(self) -> History:
@@ -173,7 +171,7 @@ class Deployment:
             user_daily_quota=s.user_daily_quota,
             anonymous_daily_quota=s.anonymous_daily_quota,
             monthly_budget_usd=s.monthly_budget_usd,
-            source_key=lambda: self.secret(s.source_secret_name),
+            source_key=lambda: self._secrets.read(s.source_secret_name),
         )
 
     @cached_property
@@ -240,14 +238,11 @@ class Deployment:
         s = self.settings
         return Sweep(dynamo=self.dynamo, images_table=s.images_table, ledger=self.ledger, bucket=self.bucket)
 
-    def secret(self, name: str) -> str:
-        """A secret of the deployment by its name in Secrets Manager, read once in the life of the process."""
-        if name not in self._secrets:
-            answer = self._endpoint("secretsmanager").call(
-                "secretsmanager.GetSecretValue", {"SecretId": name}, "application/x-amz-json-1.1"
-            )
-            self._secrets[name] = str(answer["SecretString"])
-        return self._secrets[name]
+    @cached_property
+    def _secrets(self) -> Secrets:
+        from imagetrail.secrets_manager import Secrets
+
+        return Secrets(self._endpoint("secretsmanager"))
 
     def _endpoint(self, service: str) -> Endpoint:
         endpoint = Endpoint(service, self.settings.region, self.credentials, self.settings.endpoint_url)
@@ -255,7 +250,7 @@ class Deployment:
 
 
 def vendor_key(secret_name: str) -> Callable[[], str]:
-    """Reads a vendor's key by its name in Secrets Manager: at most every five minutes, so a rotation needs no deploy."""
+    """Reads a vendor's key by its name in Secrets Manager, at most every five minutes: a rotation needs no deploy."""
 
     def read() -> str:
         from aws_lambda_powertools.utilities.parameters import get_secret

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from imagetrail.errors import Invalid, ModelFailed
+from imagetrail.settings import MisconfiguredError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,7 +27,7 @@ def variants(adapter: str) -> Mapping[str, Capabilities]:
 
 
 class Catalog:
-    """The models of one deployment, such as `stability-rest,bedrock/core`: the first is the default, the others step in.
+    """The models of one deployment, such as `stability-rest,bedrock/core`: the first answers, the others step in.
 
     An adapter's name offers all its models. `connect` makes the callable of a model's full name; each is made once.
     """
@@ -41,8 +42,13 @@ class Catalog:
         self.offers: dict[str, Capabilities] = {}
         self._defaults: list[str] = []
         for entry in (name.strip() for name in configured.split(",")):
-            known = variants(entry.partition("/")[0])
-            chosen = known if entry not in known else {entry: known[entry]}
+            adapter = entry.partition("/")[0]
+            if adapter not in ADAPTERS:
+                raise MisconfiguredError(f"there is no image model {entry}; there are {', '.join(ADAPTERS)}")
+            known = variants(adapter)
+            if entry != adapter and entry not in known:
+                raise MisconfiguredError(f"there is no image model {entry}; there are {', '.join(known)}")
+            chosen = {entry: known[entry]} if entry in known else known
             self.offers |= chosen
             self._defaults.append(next(iter(chosen)))
         self._models: dict[str, ImageModel] = {}
