@@ -56,6 +56,8 @@ def package(parameters: dict[str, str], endpoint: str, root: Path = ROOT) -> Pac
         for name, resource in template["Resources"].items()
         if resource["Type"] == nested.STACK
     }
+    for child in children.values():
+        _without_edge_key(child)
     expanded = _expanded(template, parameters)
     _spell_out_routes(expanded["Resources"])
     for resource in expanded["Resources"].values():
@@ -82,6 +84,14 @@ def _without_layers(template: Template) -> None:
         del resources[name]
     for resource in resources.values():
         resource.get("Properties", {}).pop("Layers", None)
+
+
+def _without_edge_key(template: Template) -> None:
+    """The front door has no key to show; and the emulator takes a reference to a secret for a change at every start."""
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::CloudFront::Distribution":
+            for origin in resource["Properties"]["DistributionConfig"]["Origins"]:
+                origin.pop("OriginCustomHeaders", None)
 
 
 def _code(template: Template) -> Iterator[dict[str, Any]]:

@@ -15,7 +15,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from imagetrail import provenance
-from imagetrail.schemas import Dataset, DatasetPage, GeneratedImage, Image, ImagePage, Problem
+from imagetrail.schemas import Dataset, DatasetPage, GeneratedImage, Image, ImagePage, ModelPage, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -273,6 +273,13 @@ def test_callers_at_once(anonymous: Client) -> None:
         answers = list(pool.map(lambda seed: anonymous.generate(seed=seed, format="jpg"), range(16)))
     assert [answer.status for answer in answers] == [201] * 16
     assert len({answer.json["id"] for answer in answers}) == 16
+
+
+def test_what_is_offered_and_what_is_left(anonymous: Client, sign_in: Callable[..., Client]) -> None:
+    (model,) = ModelPage.model_validate_json(anonymous.get("/ai/models").body).models
+    assert (model.name, model.default, model.price_usd.one_k) == ("procedural", True, 0)
+    assert anonymous.get("/ai/usage").json == {"daily_images": None}
+    assert sign_in("root", "admin").get("/ai/usage").json == {"daily_images": None, "monthly_budget_usd": None}
 
 
 def test_the_document_is_served(anonymous: Client) -> None:

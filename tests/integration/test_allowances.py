@@ -116,7 +116,7 @@ def test_the_edge_tells_the_address_only_with_its_key() -> None:
     limits = Limits(
         user_daily_quota=0,
         anonymous_daily_quota=5,
-        monthly_budget_usd=0,
+        monthly_budget_usd=Decimal(0),
         source_key=lambda: "key",
     )
     now = datetime.now(UTC)

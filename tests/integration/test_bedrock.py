@@ -73,6 +73,10 @@ def model(vendor: Vendor, credentials: Callable[[str], None]) -> Callable[[str],
 class TestContract(ModelContract):
     """With AWS credentials for a key."""
 
+    @pytest.mark.parametrize("key", ["AKIAANOTHER"])
+    def test_a_wrong_key_is_a_free_failure(self, bench: Bench, key: str) -> None:
+        super().test_a_wrong_key_is_a_free_failure(bench, key)
+
 
 @pytest.mark.parametrize("variant", bedrock.VARIANTS)
 def test_every_variant_takes_every_ratio_it_offers(

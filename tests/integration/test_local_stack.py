@@ -128,9 +128,15 @@ def test_every_parameter_has_another_value(tmp_path: Path) -> None:
         "AuthAudience": "me",
         "AuthSecretName": "shared",
         "UserDailyQuota": "3",
+        "AnonymousDailyQuota": "2",
+        "MonthlyBudgetUsd": "12.5",
+        "Model": "stability-rest,bedrock/core",
+        "StabilitySecretName": "stability",
+        "GeminiSecretName": "gemini",
+        "BedrockRegion": "us-east-1",
         "AlarmEmail": "ops@example.com",
     }
-    assert definitions.keys() - chosen.keys() == {"Model"}  # there is only one
+    assert definitions.keys() == chosen.keys()
     with deployed(tmp_path, chosen) as stack:
         environment = stack.environment("GetImage")
         assert environment["AUTH_ISSUER"] == "https://issuer.example"
