@@ -22,6 +22,7 @@ COLUMNS = (
     "error",
     "provider",
     "model",
+    "model_id",
     "seed",
     "negative_prompt",
     "width",

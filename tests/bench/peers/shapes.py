@@ -35,6 +35,7 @@ class Image(BaseModel):
     error: str | None = None
     provider: str | None = None
     model: str | None = None
+    model_id: str | None = None
     seed: int | None = None
     negative_prompt: str | None = None
     width: int | None = None
