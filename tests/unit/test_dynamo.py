@@ -141,39 +141,22 @@ def test_a_query_names_and_fills_exactly_what_it_mentions() -> None:
 def test_an_assignment_sets_and_removes(changes: dynamo.Item, text: str) -> None:
     assignment = dynamo.assignment(changes)
     assert assignment.text.strip() == text
-    update = dynamo.update("t", "1", assignment)["Update"]
+    endpoint = FakeEndpoint({})
+    tables(endpoint).update("t", "1", assignment)
+    update = endpoint.request
     assert update["ExpressionAttributeNames"] == {f"#{name}": name for name in changes}
     kept = {f":{name}": dynamo.attribute(value) for name, value in changes.items() if value is not None}
     assert update.get("ExpressionAttributeValues", {}) == kept
 
 
-def test_a_transaction_can_be_told_apart_from_the_next() -> None:
-    endpoint = FakeEndpoint({})
-    tokens = set()
-    for _ in range(3):
-        tables(endpoint).transact([dynamo.put("t", {"id": "1"}, Expression("attribute_not_exists(#id)"))])
-        tokens.add(endpoint.request["ClientRequestToken"])
-    assert len(tokens) == 3
-    assert all(1 <= len(token) <= 36 for token in tokens)
+def test_a_condition_that_fails_is_told() -> None:
+    endpoint = FakeEndpoint(AwsError("dynamodb", "ConditionalCheckFailedException", {}))
+    with pytest.raises(ConditionFailedError):
+        tables(endpoint).put("t", {"id": "1"}, Expression("attribute_not_exists(#id)"))
 
 
-@pytest.mark.parametrize(
-    ("code", "reasons", "failed"),
-    [
-        ("ConditionalCheckFailedException", [], (True,)),
-        ("TransactionCanceledException", ["None", "ConditionalCheckFailed"], (False, True)),
-        ("TransactionCanceledException", ["ConditionalCheckFailed", "TransactionConflict"], (True, False)),
-    ],
-)
-def test_a_condition_that_fails_tells_which(code: str, reasons: list[str], failed: tuple[bool, ...]) -> None:
-    error = AwsError("dynamodb", code, {"CancellationReasons": [{"Code": reason} for reason in reasons]})
-    with pytest.raises(ConditionFailedError) as caught:
-        tables(FakeEndpoint(error)).transact([])
-    assert caught.value.failed == failed
-
-
-@pytest.mark.parametrize("code", ["ValidationException", "TransactionCanceledException", "AccessDeniedException"])
+@pytest.mark.parametrize("code", ["ValidationException", "AccessDeniedException"])
 def test_any_other_refusal_is_a_defect(code: str) -> None:
-    error = AwsError("dynamodb", code, {"CancellationReasons": [{"Code": "ValidationError"}]})
+    error = AwsError("dynamodb", code, {})
     with pytest.raises(AwsError, match=code):
         tables(FakeEndpoint(error)).put("t", {"id": "1"}, Expression("attribute_not_exists(#id)"))

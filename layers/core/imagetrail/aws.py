@@ -33,7 +33,7 @@ _RETRIED_CODES = frozenset(
         "RequestLimitExceeded",
         "SlowDown",
         "ThrottlingException",
-        "TransactionInProgressException",
+        "TransactionConflictException",
     }
 )
 
@@ -61,7 +61,7 @@ class Endpoint:
     A request is tried up to four times, with jitter between, while AWS is away, overloaded or throttling, and for
     seven seconds at most, which fits the shortest function; then it is `Unavailable`.
     Only requests that may be repeated safely belong here: every write of this project takes effect once, by its
-    condition, its transaction token or its nature.
+    condition or its nature.
     """
 
     def __init__(
@@ -156,11 +156,7 @@ class Endpoint:
     def _is_throttled(reply: Reply) -> bool:
         if reply.status != 400 or not reply.body.startswith(b"{"):
             return False
-        document = orjson.loads(reply.body)
-        reasons = {reason.get("Code") for reason in document.get("CancellationReasons", ())}
-        # A transaction that only met another one is worth a retry; one whose condition failed is not.
-        contended = bool(reasons & {"TransactionConflict", "ThrottlingError"})
-        return _error_code(document) in _RETRIED_CODES or (contended and "ConditionalCheckFailed" not in reasons)
+        return _error_code(orjson.loads(reply.body)) in _RETRIED_CODES
 
 
 def _error_code(document: Mapping[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from imagetrail.aws import AwsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from imagetrail.aws import Endpoint
 
@@ -19,11 +18,7 @@ Item = dict[str, Any]
 
 
 class ConditionFailedError(Exception):
-    """The condition of a write did not hold. `failed` tells which parts of a transaction."""
-
-    def __init__(self, failed: Sequence[bool]) -> None:
-        super().__init__("the condition of a write did not hold")
-        self.failed = tuple(failed)
+    """The condition of a write did not hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,65 +92,40 @@ class Dynamo:
 
     def put(self, table: str, item: Item, condition: Expression) -> None:
         """Raises ConditionFailedError."""
-        self._call("PutItem", put(table, item, condition)["Put"])
+        request = {"TableName": table, "Item": to_attributes(item), "ConditionExpression": condition.text}
+        self._call("PutItem", request | _placeholders(condition.text, condition.values, condition.names))
 
     def update(self, table: str, key: str, change: Expression, condition: Expression | None = None) -> Item:
         """Changes or creates one item; returns its changed attributes as they are now. Raises ConditionFailedError."""
-        request = update(table, key, change, condition)["Update"] | {"ReturnValues": "UPDATED_NEW"}
-        return from_attributes(self._call("UpdateItem", request).get("Attributes", {}))
+        request: dict[str, Any] = {
+            "TableName": table,
+            "Key": {"id": {"S": key}},
+            "UpdateExpression": change.text,
+            "ReturnValues": "UPDATED_NEW",
+        }
+        text, values, names = change.text, change.values, change.names
+        if condition is not None:
+            request["ConditionExpression"] = condition.text
+            text, values, names = (
+                f"{text} {condition.text}",
+                {**values, **condition.values},
+                {**names, **condition.names},
+            )
+        answer = self._call("UpdateItem", request | _placeholders(text, values, names))
+        return from_attributes(answer.get("Attributes", {}))
 
     def delete(self, table: str, key: str, condition: Expression) -> None:
         """Raises ConditionFailedError."""
-        placeholders = _placeholders(condition.text, condition.values, condition.names)
         request = {"TableName": table, "Key": {"id": {"S": key}}, "ConditionExpression": condition.text}
-        self._call("DeleteItem", request | placeholders)
-
-    def transact(self, writes: Sequence[Mapping[str, Any]]) -> None:
-        """All of `writes` (made by `put` and `update`) or none, once, even if the call has to be repeated.
-
-        Raises ConditionFailedError.
-        """
-        request = {"ClientRequestToken": secrets.token_hex(16), "TransactItems": list(writes)}
-        self._call("TransactWriteItems", request)
+        self._call("DeleteItem", request | _placeholders(condition.text, condition.values, condition.names))
 
     def _call(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
         try:
             return self._endpoint.call(f"DynamoDB_20120810.{operation}", request, "application/x-amz-json-1.0")
         except AwsError as error:
             if error.code == "ConditionalCheckFailedException":
-                raise ConditionFailedError([True]) from None
-            if error.code == "TransactionCanceledException":
-                reasons = [reason.get("Code") for reason in error.document.get("CancellationReasons", ())]
-                if "ConditionalCheckFailed" in reasons:
-                    raise ConditionFailedError([reason == "ConditionalCheckFailed" for reason in reasons]) from None
+                raise ConditionFailedError from None
             raise
-
-
-def put(table: str, item: Item, condition: Expression) -> dict[str, Any]:
-    """A whole item, as part of a transaction."""
-    return {
-        "Put": {
-            "TableName": table,
-            "Item": to_attributes(item),
-            "ConditionExpression": condition.text,
-            **_placeholders(condition.text, condition.values, condition.names),
-        }
-    }
-
-
-def update(table: str, key: str, change: Expression, condition: Expression | None = None) -> dict[str, Any]:
-    """A change of one item, as part of a transaction."""
-    text, values, names = change.text, dict(change.values), dict(change.names)
-    request: dict[str, Any] = {
-        "TableName": table,
-        "Key": {"id": {"S": key}},
-        "UpdateExpression": change.text,
-    }
-    if condition is not None:
-        request["ConditionExpression"] = condition.text
-        text, values = f"{text} {condition.text}", {**values, **condition.values}
-        names |= condition.names
-    return {"Update": request | _placeholders(text, values, names)}
 
 
 def assignment(changes: Item) -> Expression:

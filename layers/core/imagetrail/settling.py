@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imagetrail import moments, provenance
-from imagetrail.dynamo import Expression, assignment, update
+from imagetrail.dynamo import Expression, assignment
 from imagetrail.errors import Unavailable
 from imagetrail.ledger import AlreadySettledError
 from imagetrail.records import UNSETTLED, image_key, stored, thumbnail_key
@@ -100,7 +100,7 @@ class Sweep:
     def _clean(self, record: Item) -> None:
         self._delete_objects(record)
         done = assignment({"unsettled": None, "settle_by": None})
-        self.dynamo.transact([update(self.images_table, record["id"], done)])
+        self.dynamo.update(self.images_table, record["id"], done)
 
     def _delete_objects(self, record: Item) -> None:
         self.bucket.delete(image_key(record))
