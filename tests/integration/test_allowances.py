@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -15,13 +16,15 @@ import pytest
 from imagetrail.accounts import Account, ExhaustedError
 from imagetrail.allowances import Limits, rate_limit_headers, source_of
 from imagetrail.callers import ANONYMOUS, Caller, Origin
-from imagetrail.errors import Blocked, BudgetExhausted, ImagetrailError, ModelFailed, QuotaExhausted
+from imagetrail.errors import Blocked, BudgetExhausted, ImagetrailError, ModelFailed, QuotaExhausted, Unavailable
 from imagetrail.generation import Generation
+from imagetrail.history import HistoryQuery
 from imagetrail.models import ImageRequest, ModelOutput, Unanswered, procedural
 from imagetrail.models.catalog import Catalog
+from imagetrail.s3 import Bucket
 from imagetrail.schemas import GenerateRequest
 from imagetrail.settings import Settings
-from imagetrail.wiring import Deployment
+from imagetrail.wiring import Deployment, vendor_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -212,3 +215,56 @@ def test_what_is_left_is_told(deployed: Callable[..., Deployment], caller: Calle
     assert (usage["daily_images"]["left"], "monthly_budget_usd" in usage) == (2, False)
     assert deployment.usage.of(Caller("root", is_admin=True), Origin())["monthly_budget_usd"]["limit"] == 10
     assert deployed().usage.of(caller, Origin()) == {"daily_images": None}
+
+
+class Away(Bucket):
+    """A bucket that takes nothing."""
+
+    def put(self, *_: Any, **__: Any) -> None:
+        raise Unavailable
+
+
+def test_a_picture_that_was_paid_for_and_lost_is_in_the_costs(
+    deployed: Callable[..., Deployment], caller: Caller
+) -> None:
+    deployment = deployed()
+    s = deployment.settings
+    made = with_model(deployment, procedural.generate, "bedrock/core")
+    with closing(Away(s.bucket, s.region, deployment.credentials, s.endpoint_url)) as away:
+        object.__setattr__(made, "bucket", away)
+        with pytest.raises(Unavailable) as failure:
+            made.generate(caller, REQUEST, LEFT)
+    record = deployment.history.get(caller, str(failure.value.image_id), "")
+    assert (record["status"], record["cost_usd"]) == ("failed", 0.04)
+
+
+def test_a_call_that_a_defect_or_a_kill_ended_may_have_been_paid(
+    deployed: Callable[..., Deployment], caller: Caller
+) -> None:
+    deployment = deployed()
+
+    def defect(_: ImageRequest) -> ModelOutput:
+        raise RuntimeError("a defect")
+
+    class KilledError(BaseException):
+        pass
+
+    def killed(_: ImageRequest) -> ModelOutput:
+        raise KilledError
+
+    with pytest.raises(RuntimeError):
+        with_model(deployment, defect, "bedrock/core").generate(caller, REQUEST, LEFT)
+    with pytest.raises(KilledError):
+        with_model(deployment, killed, "bedrock/core").generate(caller, REQUEST, LEFT)
+    later = datetime.now(UTC) + timedelta(hours=1)
+    replace(deployment.sweep, now=lambda: later).run()
+    records = deployment.history.page(caller, HistoryQuery(status="failed"), "")["images"]
+    assert [record["cost_usd"] for record in records] == [0.04, 0.04]
+
+
+def test_a_key_that_cannot_be_read_costs_nothing(monkeypatch: pytest.MonkeyPatch, stack: Stack) -> None:
+    for name, value in stack.environment("GenerateImage").items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ModelFailed) as failure:
+        vendor_key("no such secret")()
+    assert not failure.value.charged

@@ -47,6 +47,14 @@ _MARGIN = timedelta(seconds=60)
 _FINISHING = timedelta(seconds=4)
 
 
+@dataclass(slots=True)
+class _Attempt:
+    """Which model was asked last, and whether its vendor may have taken money: from the call on, unless it says not."""
+
+    model: str
+    charged: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generation:
     """Makes images and tracks them. `executor` stores the thumbnail beside the image; the rest are seams."""
@@ -76,15 +84,16 @@ class Generation:
         record |= {"model": candidates[0], "settle_by": moments.to_text(until)}
         pending, balances = self.ledger.begin(record, self._draws(caller, origin, record, candidates, now), until, now)
         deadline = now + time_left - _FINISHING
-        tried: list[str] = []
+        attempt = _Attempt(candidates[0])
         try:
-            made = self._produce(pending, wish, candidates, deadline, tried)
+            made = self._produce(pending, wish, candidates, deadline, attempt)
         except ImagetrailError as error:
-            self._give_up(pending, self._failure(pending, error, tried))
+            status = "blocked" if isinstance(error, Blocked) else "failed"
+            self._give_up(pending, status, f"{error.code}: {error.detail}", attempt)
             error.image_id = pending["id"]
             raise
         except Exception:
-            self._give_up(pending, {"status": "failed", "error": "internal_error: a defect of this service"})
+            self._give_up(pending, "failed", "internal_error: a defect of this service", attempt)
             raise
         try:
             return self._finish(pending, made), balances
@@ -100,7 +109,7 @@ class Generation:
         if (quota := self.limits.daily(caller, origin, now)) is not None:
             draws.append((quota, 1))
         if (budget := self.limits.monthly(now)) is not None:
-            draws.append((budget, micros(max(self._price(record, name) for name in candidates))))
+            draws.append((budget, micros(max(prices.stamp(record, name) for name in candidates))))
         return draws
 
     def _compose(self, caller: Caller, request: GenerateRequest, now: datetime) -> tuple[Item, Wish]:
@@ -141,16 +150,16 @@ class Generation:
         }
         return record, wish
 
-    def _produce(self, pending: Item, wish: Wish, candidates: list[str], deadline: datetime, tried: list[str]) -> Item:
+    def _produce(self, pending: Item, wish: Wish, candidates: list[str], deadline: datetime, attempt: _Attempt) -> Item:
         started = self.now()
-        request, dropped, output = self._ask(wish, candidates, deadline, tried)
+        request, dropped, output = self._ask(wish, candidates, deadline, attempt)
         made = {
             **pending,
             "provider": output.provider,
-            "model": tried[-1],
+            "model": attempt.model,
             "model_id": output.model,
             "seed": output.seed,
-            "cost_usd": self._price(pending, tried[-1]),
+            "cost_usd": prices.stamp(pending, attempt.model),
             "dropped_params": dropped,
             "generation_ms": round((self.now() - started).total_seconds() * 1000),
             "width": request.width,
@@ -166,16 +175,22 @@ class Generation:
         return made | stored(made, data)
 
     def _ask(
-        self, wish: Wish, candidates: list[str], deadline: datetime, tried: list[str]
+        self, wish: Wish, candidates: list[str], deadline: datetime, attempt: _Attempt
     ) -> tuple[ImageRequest, list[str], ModelOutput]:
         """The first answer among the candidates. None is asked after one that may have charged."""
         for number, name in enumerate(candidates, 1):
-            tried.append(name)
+            attempt.model, attempt.charged = name, False
             seconds = max((deadline - self.now()).total_seconds(), 1)
             request, dropped = fit(wish, self.catalog.offers[name], seconds)
+            model = self.catalog.model(name)
+            attempt.charged = True
             try:
-                output = self.catalog.model(name)(request)
+                output = model(request)
+            except Blocked as error:
+                attempt.charged = error.charged
+                raise
             except ModelFailed as error:
+                attempt.charged = error.charged
                 self.catalog.report(name, error)
                 if error.charged or number == len(candidates):
                     raise
@@ -183,21 +198,6 @@ class Generation:
                 self.catalog.report(name, None)
                 return request, dropped, output
         raise ModelFailed("No image model is offered.")
-
-    def _price(self, record: Mapping[str, Any], model: str) -> float:
-        day = moments.from_text(record["created_at"]).date()
-        return float(prices.cost(model, record["resolution"], record["quality"], day))
-
-    def _failure(self, pending: Item, error: ImagetrailError, tried: list[str]) -> Item:
-        """The outcome of a failed generation, with what its vendor may have taken for it."""
-        charged = isinstance(error, Blocked | ModelFailed) and error.charged
-        model = tried[-1] if tried else pending["model"]
-        return {
-            "status": "blocked" if isinstance(error, Blocked) else "failed",
-            "error": f"{error.code}: {error.detail}",
-            "model": model,
-            "cost_usd": self._price(pending, model) if charged else 0.0,
-        }
 
     def _finish(self, pending: Item, made: Item) -> Item:
         """Writes the success. If that cannot be done now, the sweep does it: the pixels are there and paid for."""
@@ -224,13 +224,19 @@ class Generation:
             wait([thumbnail])
         thumbnail.result()
 
-    def _give_up(self, pending: Item, outcome: Item) -> None:
+    def _give_up(self, pending: Item, status: str, reason: str, attempt: _Attempt) -> None:
         """Settles a failure. What cannot be done now is left to the sweep: the caller is told either way."""
         leftovers = False
         try:
             self._delete_objects(pending)
         except (Unavailable, AwsError):
             leftovers = True
+        outcome = {
+            "status": status,
+            "error": reason,
+            "model": attempt.model,
+            "cost_usd": prices.stamp(pending, attempt.model) if attempt.charged else 0.0,
+        }
         with suppress(Unavailable, AwsError, AlreadySettledError):
             self.ledger.settle(pending, outcome, leftovers=leftovers)
 

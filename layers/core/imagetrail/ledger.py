@@ -57,9 +57,9 @@ class Ledger:
         ]
         registration = self._executor.submit(self._register, day)
         try:
-            self._dynamo.put(self._images, item, Expression("attribute_not_exists(#id)"))
-        except ConditionFailedError:
-            pass  # the first of two identical requests got through, and its answer was lost
+            with suppress(ConditionFailedError):  # of two identical requests whose first answer was lost
+                self._dynamo.put(self._images, item, Expression("attribute_not_exists(#id)"))
+            registration.result()
         except Unavailable:
             wait(reservations)
             self._undo(item)
@@ -69,7 +69,6 @@ class Ledger:
         if refused:
             self._undo(item)
             raise _refusal(refused[0], now)
-        registration.result()
         return item, [done.result() for done in reservations]
 
     def _register(self, day: str) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Price(NamedTuple):
@@ -46,6 +49,12 @@ PRICES: tuple[Price, ...] = (
     Price("gemini", Decimal("0.134"), _EVER),
     Price("gemini", Decimal("0.24"), _EVER, "4K"),
 )
+
+
+def stamp(record: Mapping[str, Any], model: str) -> float:
+    """The `cost_usd` of a record if this model took money for it. Raises LookupError."""
+    day = date.fromisoformat(record["created_at"][:10])
+    return float(cost(model, record["resolution"], record["quality"], day))
 
 
 def cost(model: str, resolution: str, quality: str, on: date) -> Decimal:

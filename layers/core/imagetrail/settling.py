@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from imagetrail import moments, provenance
+from imagetrail import moments, prices, provenance
 from imagetrail.dynamo import Expression, assignment
 from imagetrail.errors import Unavailable
 from imagetrail.ledger import AlreadySettledError
@@ -81,7 +81,9 @@ class Sweep:
                 tally.succeeded += 1
             else:
                 self._delete_objects(record)
-                self.ledger.settle(record, {"status": "failed", "error": _INTERRUPTED})
+                # Nobody knows how far it came: the model may have been asked, and paid.
+                cost = prices.stamp(record, record["model"])
+                self.ledger.settle(record, {"status": "failed", "error": _INTERRUPTED, "cost_usd": cost})
                 tally.failed += 1
         except AlreadySettledError:
             return

@@ -11,7 +11,7 @@ from imagetrail import telemetry
 from imagetrail.aws import Endpoint
 from imagetrail.callers import ANONYMOUS, Caller
 from imagetrail.dynamo import Dynamo
-from imagetrail.errors import ImagetrailError
+from imagetrail.errors import ImagetrailError, ModelFailed
 from imagetrail.http import Operation, problem
 from imagetrail.settings import MisconfiguredError, Settings
 from imagetrail.sigv4 import Credentials
@@ -254,8 +254,12 @@ def vendor_key(secret_name: str) -> Callable[[], str]:
 
     def read() -> str:
         from aws_lambda_powertools.utilities.parameters import get_secret
+        from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 
-        return str(get_secret(secret_name, max_age=300)).strip()
+        try:
+            return str(get_secret(secret_name, max_age=300)).strip()
+        except GetParameterError:
+            raise ModelFailed("The key of the image model cannot be read.", retry_after=300) from None
 
     return read
 
