@@ -27,7 +27,7 @@ from local.upstream import Headers, Reply, exchange
 MAX_BODY = 10 * 1024 * 1024  # bytes, API Gateway's limit
 MAX_ANSWER = 6_291_556  # bytes of JSON, Lambda's limit
 MAX_WAIT = 30.0  # seconds, API Gateway's limit
-MAX_CALLS = 64  # at a time
+MAX_CALLS = 16  # at a time: each is a process, and more of them would keep each other from answering in time
 
 _PIXELS = re.compile(r"/((?:images|thumbnails)/[A-Za-z0-9_-][A-Za-z0-9._-]*)")
 _PAGE = re.compile(r"/(?:[A-Za-z0-9_-][A-Za-z0-9._-]*)?")

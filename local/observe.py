@@ -180,6 +180,19 @@ def secret(client: Client, arn: str, expected: Mapping[str, Any]) -> Properties:
     return {**described, "GenerateSecretString": {**made, "PasswordLength": len(value)}}
 
 
+def queue(client: Client, url: str, expected: Mapping[str, Any]) -> Properties:
+    """The service tells every attribute as text."""
+    held = client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    return {
+        name: json.loads(held[name]) if name in held and name != "QueueName" else held.get(name) for name in expected
+    }
+
+
+def event_source_mapping(client: Client, uuid: str, _expected: Mapping[str, Any]) -> Properties:
+    held: Properties = client("lambda").get_event_source_mapping(UUID=uuid)
+    return held | {"FunctionName": held["FunctionArn"].rpartition(":")[2]}
+
+
 READERS: Mapping[str, Reader] = {
     "AWS::ApiGatewayV2::Api": api,
     "AWS::ApiGatewayV2::Integration": integration,
@@ -193,11 +206,13 @@ READERS: Mapping[str, Reader] = {
     "AWS::IAM::ManagedPolicy": managed_policy,
     "AWS::IAM::Role": role,
     "AWS::Lambda::EventInvokeConfig": event_invoke_config,
+    "AWS::Lambda::EventSourceMapping": event_source_mapping,
     "AWS::Lambda::Function": function,
     "AWS::Lambda::Permission": permission,
     "AWS::Logs::LogGroup": log_group,
     "AWS::S3::Bucket": bucket,
     "AWS::S3::BucketPolicy": bucket_policy,
+    "AWS::SQS::Queue": queue,
     "AWS::SNS::Subscription": subscription,
     "AWS::SNS::Topic": topic,
     "AWS::SecretsManager::Secret": secret,

@@ -22,6 +22,20 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 _ALWAYS = (401, 422, 500, 503)
 _SCHEMAS = "#/components/schemas"
+_SUBMITTED_WITH = [
+    {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "The same key and body have one effect, and the same answer, for 24 hours",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+    },
+    {
+        "name": "Prefer",
+        "in": "header",
+        "description": "`respond-async` answers 202 at once; `wait=n` answers within n seconds, 202 if it is not done",
+        "schema": {"type": "string", "examples": ["respond-async", "wait=10"]},
+    },
+]
 
 
 def build() -> dict[str, Any]:
@@ -78,6 +92,8 @@ def _operation(path: str, function: str, handler: Endpointed, used: set[str]) ->
         {"name": name, "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
         for name in re.findall(r"{(\w+)}", path)
     ] + [{"name": p.name, "in": "query", "schema": p.schema} for p in operation.query]
+    if operation.submits:
+        parameters += _SUBMITTED_WITH
     described: dict[str, Any] = {"operationId": function, "summary": summary}
     if parameters:
         described["parameters"] = parameters

@@ -27,6 +27,8 @@ _ATTRIBUTES = {
     ("AWS::Logs::LogGroup", "Arn"): f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{{}}:*",
     ("AWS::S3::Bucket", "Arn"): "arn:aws:s3:::{}",
     ("AWS::S3::Bucket", "RegionalDomainName"): f"{{}}.s3.{REGION}.amazonaws.com",
+    ("AWS::SQS::Queue", "Arn"): f"arn:aws:sqs:{REGION}:{ACCOUNT}:{{name}}",
+    ("AWS::SQS::Queue", "QueueName"): "{name}",
 }
 
 
@@ -158,7 +160,8 @@ def _resolved(stack: Stack, expanded: template.Template, values: Mapping[str, st
     ids = stack.resources
 
     def attribute(logical: str, name: str) -> str:
-        return _ATTRIBUTES[kinds[logical], name].format(ids[logical])
+        physical = ids[logical]
+        return _ATTRIBUTES[kinds[logical], name].format(physical, name=physical.rpartition("/")[2])
 
     scope = Scope(expanded, values, NAME, ids, attribute)
     for name, resource in expanded["Resources"].items():

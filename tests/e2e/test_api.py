@@ -57,12 +57,14 @@ class Client:
         self.netloc = urlsplit(url).netloc
         self.headers = {} if authorization is None else {"Authorization": authorization}
 
-    def call(self, method: str, path: str, body: Any = None, **query: Any) -> Answer:
+    def call(
+        self, method: str, path: str, body: Any = None, said: dict[str, str] | None = None, **query: Any
+    ) -> Answer:
         connection = HTTPConnection(self.netloc, timeout=30)
         try:
             data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
             target = f"{path}?{urlencode(query)}" if query else path
-            headers = {**self.headers, **({"Content-Type": "application/json"} if data else {})}
+            headers = {**self.headers, **(said or {}), **({"Content-Type": "application/json"} if data else {})}
             connection.request(method, target, data, headers)
             reply = connection.getresponse()
             return Answer(reply.status, {k.lower(): v for k, v in reply.getheaders()}, reply.read())

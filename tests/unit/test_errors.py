@@ -20,9 +20,11 @@ STATUS_OF_CODE = {
     "not_found": 404,
     "method_not_allowed": 405,
     "conflict": 409,
+    "request_in_progress": 409,
     "too_large": 413,
     "invalid_request": 422,
     "content_blocked": 422,
+    "idempotency_key_reused": 422,
     "quota_exhausted": 429,
     "budget_exhausted": 429,
     "service_unavailable": 503,
@@ -67,7 +69,7 @@ def test_every_error_has_the_same_shape(kind: type[ImagetrailError]) -> None:
     assert headers["content-type"] == "application/problem+json"
     assert headers["cache-control"] == "no-store"
     assert ("www-authenticate" in headers) is (kind.status == 401)
-    assert ("retry-after" in headers) is (kind.status == 503)
+    assert ("retry-after" in headers) is (kind.status == 503 or kind.code == "request_in_progress")
 
 
 def test_what_only_some_errors_carry() -> None:

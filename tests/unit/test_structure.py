@@ -80,12 +80,12 @@ def test_every_handler_is_documented_with_its_route(functions: dict[str, Functio
         assert routes in ([], [ast.get_docstring(ast.parse(module.read_text()))])
 
 
-def test_every_function_is_reached_by_a_route_or_a_schedule(functions: dict[str, Function]) -> None:
+def test_every_function_is_reached_by_a_route_a_schedule_or_a_queue(functions: dict[str, Function]) -> None:
     routes = []
     for module, function in functions.items():
         events = list(function.get("Events", {}).values())
         assert events
-        assert module in ENDPOINTS or all(event["Type"] == "ScheduleV2" for event in events)
+        assert module in ENDPOINTS or all(event["Type"] in ("ScheduleV2", "SQS") for event in events)
         routes += [(e["Properties"]["Method"], e["Properties"]["Path"]) for e in events if e["Type"] == "HttpApi"]
     assert len(set(routes)) == len(routes)
     assert ("ANY", "$default") in routes
@@ -96,7 +96,7 @@ def test_only_those_who_validate_or_paint_attach_those_layers(functions: dict[st
         layers = {layer["Ref"] for layer in function.get("Layers", ())}
         validates = module in ENDPOINTS and ENDPOINTS[module].operation.body is not None
         assert ("ValidationLayer" in layers) is validates
-        assert ("ImagingLayer" in layers) is (module == "generate_image")
+        assert ("ImagingLayer" in layers) is (module in ("generate_image", "generate_queued"))
 
 
 @pytest.mark.skipif(not (ROOT / "README.md").exists(), reason="there is no README.md yet")
@@ -122,6 +122,7 @@ BUDGET = {
     "get_openapi": ["boto3", "botocore.", "pydantic", "pyvips", "cryptography", "jwt", "PIL"],
     "create_dataset": ["boto3", "botocore.", "pyvips", "cryptography", "jwt", "PIL"],
     "generate_image": ["boto3", "botocore.", "cryptography", "jwt", "PIL"],
+    "generate_queued": ["boto3", "botocore.", "pydantic", "cryptography", "jwt", "PIL"],
     "settle_pending": ["boto3", "botocore.", "pydantic", "pyvips", "cryptography", "jwt", "PIL"],
 }
 

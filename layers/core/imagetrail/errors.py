@@ -8,9 +8,11 @@ ImagetrailError                     500 internal_error
 ├── NotFound                        404 not_found
 ├── MethodNotAllowed                405 method_not_allowed
 ├── Conflict                        409 conflict
+│   └── InProgress                  409 request_in_progress
 ├── TooLarge                        413 too_large
 ├── Invalid                         422 invalid_request
-│   └── Blocked                     422 content_blocked
+│   ├── Blocked                     422 content_blocked
+│   └── KeyReused                   422 idempotency_key_reused
 ├── QuotaExhausted                  429 quota_exhausted
 ├── BudgetExhausted                 429 budget_exhausted
 └── Unavailable                     503 service_unavailable
@@ -111,6 +113,16 @@ class Conflict(ImagetrailError):
     title = "Somebody else was faster"
 
 
+class InProgress(Conflict):
+    """The first request with this idempotency key is not answered yet."""
+
+    code = "request_in_progress"
+    title = "The same request is being worked on"
+
+    def __init__(self, detail: str = "A request with this Idempotency-Key is being worked on.") -> None:
+        super().__init__(detail, retry_after=5)
+
+
 class TooLarge(ImagetrailError):
     """More bytes than a request may have."""
 
@@ -136,6 +148,18 @@ class Blocked(Invalid):
     def __init__(self, detail: str = "The image model refused this prompt.", *, charged: bool = False) -> None:
         super().__init__(detail)
         self.charged = charged
+
+
+class KeyReused(Invalid):
+    """An idempotency key that came before, with another body."""
+
+    code = "idempotency_key_reused"
+    title = "This key belongs to another request"
+
+    def __init__(
+        self, detail: str = "This Idempotency-Key was sent before with another body. Send a new key with a new request."
+    ) -> None:
+        super().__init__(detail)
 
 
 class QuotaExhausted(ImagetrailError):
@@ -182,3 +206,16 @@ def hierarchy(root: type[ImagetrailError] = ImagetrailError) -> Iterator[type[Im
     for child in root.__subclasses__():
         if child.__module__ == __name__:
             yield from hierarchy(child)
+
+
+def recorded(text: str, image_id: str) -> ImagetrailError:
+    """The error that a failed record tells of, `text` being its `error`: the code, a colon and the detail."""
+    code, _, detail = text.partition(": ")
+    for kind in (Blocked, ModelFailed, Unavailable):
+        if kind.code == code:
+            error: ImagetrailError = kind(detail)
+            break
+    else:
+        error = ImagetrailError("A defect of this service made it fail.")
+    error.image_id = image_id
+    return error

@@ -1,6 +1,7 @@
 """One generation, from the request to the finished record.
 
 The order is: reserve the quota and write the record as pending, call the model, store the pixels, finish the record.
+The second half works from the record alone: it runs in the process that began or, after the queue, in another.
 Whatever fails on the way, the record gets its final status and reason; what a killed process leaves pending is
 settled by the sweep (`settling`), once `settle_by` has passed.
 """
@@ -72,21 +73,57 @@ class Generation:
     def generate(
         self, caller: Caller, request: GenerateRequest, time_left: timedelta, origin: Origin = NOWHERE
     ) -> tuple[Item, list[Balance]]:
-        """The finished record, and what is left of what it drew on.
+        """The finished record, and what is left of what it drew on: `start` and `finish` in one process."""
+        started = self.now()
+        pending, balances = self.start(caller, request, time_left + _MARGIN, origin)
+        return self.finish(pending, time_left - (self.now() - started)), balances
 
-        `time_left` is how long this process can go on at most, `origin` where an anonymous caller is. Raises Invalid,
-        QuotaExhausted and BudgetExhausted, and, with `image_id`, Blocked, ModelFailed and Unavailable.
+    def start(
+        self,
+        caller: Caller,
+        request: GenerateRequest,
+        patience: timedelta,
+        origin: Origin = NOWHERE,
+        *,
+        image_id: str | None = None,
+        queued: bool = False,
+    ) -> tuple[Item, list[Balance]]:
+        """The pending record, and what is left of what it drew on. If nobody finishes it within `patience`, it fails.
+
+        `origin` is where an anonymous caller is; `queued` says that another process will claim and finish it. Raises
+        Invalid, QuotaExhausted, BudgetExhausted and Unavailable, and then leaves nothing behind.
         """
         now = self.now()
         candidates = self.catalog.choose(request.model)
-        record, wish = self._compose(caller, request, now)
-        until = now + time_left + _MARGIN
-        record |= {"model": candidates[0], "settle_by": moments.to_text(until)}
-        pending, balances = self.ledger.begin(record, self._draws(caller, origin, record, candidates, now), until, now)
-        deadline = now + time_left - _FINISHING
-        attempt = _Attempt(candidates[0])
+        until = now + patience
+        record = self._compose(caller, request, image_id or self.new_id(now), now)
+        record |= {
+            "model": candidates[0],
+            "candidates": candidates,
+            "settle_by": moments.to_text(until),
+            "queued": queued or None,
+        }
+        return self.ledger.begin(record, self._draws(caller, origin, record, candidates, now), until, now)
+
+    def is_slow(self, request: GenerateRequest) -> bool:
+        """Whether the model to be asked first may take longer for this than the gateway waits. Raises Invalid."""
+        return request.resolution in self.catalog.offers[self.catalog.choose(request.model)[0]].slow
+
+    def claim(self, image_id: str, time_left: timedelta) -> Item | None:
+        """A queued generation, from now on this process's own to `finish`; None if it is done, or somebody else's."""
+        now = self.now()
+        return self.ledger.claim(image_id, until=now + time_left + _MARGIN, now=now)
+
+    def finish(self, pending: Item, time_left: timedelta) -> Item:
+        """Asks the models of a pending record that is this process's own, and returns the finished record.
+
+        `time_left` is how long this process can go on at most. Raises Blocked, ModelFailed and Unavailable, each with
+        `image_id`.
+        """
+        deadline = self.now() + time_left - _FINISHING
+        attempt = _Attempt(pending["model"])
         try:
-            made = self._produce(pending, wish, candidates, deadline, attempt)
+            made = self._produce(pending, _wish(pending), pending["candidates"], deadline, attempt)
         except ImagetrailError as error:
             status = "blocked" if isinstance(error, Blocked) else "failed"
             self._give_up(pending, status, f"{error.code}: {error.detail}", attempt)
@@ -96,7 +133,7 @@ class Generation:
             self._give_up(pending, "failed", "internal_error: a defect of this service", attempt)
             raise
         try:
-            return self._finish(pending, made), balances
+            return self._settle(pending, made)
         except Unavailable as error:
             error.image_id = pending["id"]
             raise
@@ -112,27 +149,21 @@ class Generation:
             draws.append((budget, micros(max(prices.stamp(record, name) for name in candidates))))
         return draws
 
-    def _compose(self, caller: Caller, request: GenerateRequest, now: datetime) -> tuple[Item, Wish]:
+    def abandon(self, pending: Item) -> None:
+        """Gives up a pending record whose model was never asked."""
+        self._give_up(pending, "failed", f"{Unavailable.code}: It could not be queued.", _Attempt(pending["model"]))
+
+    def _compose(self, caller: Caller, request: GenerateRequest, image_id: str, now: datetime) -> Item:
         dataset = None
         if request.dataset_id is not None:
             dataset = self.datasets.find(caller, str(request.dataset_id))
             if dataset is None:
                 raise Invalid("There is no such dataset.", errors=[("dataset_id", "must be a dataset you can see")])
-        wish = Wish(
-            prompt=full_prompt(request.prompt, request.style, dataset),
-            aspect_ratio=request.aspect_ratio,
-            resolution=request.resolution,
-            quality=request.quality,
-            image_format=request.format,
-            seed=request.seed,
-            style=request.style,
-            negative_prompt=request.negative_prompt,
-        )
-        record: Item = {
-            "id": self.new_id(now),
+        return {
+            "id": image_id,
             "user_id": caller.user_id,
             "prompt": request.prompt,
-            "full_prompt": wish.prompt,
+            "full_prompt": full_prompt(request.prompt, request.style, dataset),
             "negative_prompt": request.negative_prompt,
             "dataset_id": dataset and dataset["id"],
             "dataset_version": dataset and dataset["version"],
@@ -148,7 +179,6 @@ class Generation:
             "status": "pending",
             "seed": request.seed,
         }
-        return record, wish
 
     def _produce(self, pending: Item, wish: Wish, candidates: list[str], deadline: datetime, attempt: _Attempt) -> Item:
         started = self.now()
@@ -199,7 +229,7 @@ class Generation:
                 return request, dropped, output
         raise ModelFailed("No image model is offered.")
 
-    def _finish(self, pending: Item, made: Item) -> Item:
+    def _settle(self, pending: Item, made: Item) -> Item:
         """Writes the success. If that cannot be done now, the sweep does it: the pixels are there and paid for."""
         try:
             return self.ledger.settle(pending, made)
@@ -243,3 +273,17 @@ class Generation:
     def _delete_objects(self, record: Item) -> None:
         self.bucket.delete(image_key(record))
         self.bucket.delete(thumbnail_key(record))
+
+
+def _wish(record: Item) -> Wish:
+    """What was asked for, as the record has it."""
+    return Wish(
+        prompt=record["full_prompt"],
+        aspect_ratio=record["aspect_ratio"],
+        resolution=record["resolution"],
+        quality=record["quality"],
+        image_format=record["format"],
+        seed=record.get("seed"),
+        style=record.get("style"),
+        negative_prompt=record.get("negative_prompt"),
+    )

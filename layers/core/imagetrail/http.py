@@ -13,6 +13,7 @@ import orjson
 
 from imagetrail.callers import ANONYMOUS, Caller, Origin
 from imagetrail.errors import ImagetrailError, Invalid, Malformed, TooLarge, Unauthenticated
+from imagetrail.preferences import Preferences, idempotency_key
 from imagetrail.queries import Identifier, parse
 
 if TYPE_CHECKING:
@@ -55,6 +56,16 @@ class Request:
         address = str(self.event["requestContext"]["http"]["sourceIp"])
         return Origin(address, headers.get("x-edge-key"), headers.get("x-viewer-address"))
 
+    @property
+    def preferences(self) -> Preferences:
+        """How the client wants to be answered."""
+        return Preferences.parse((self.event.get("headers") or {}).get("prefer", ""))
+
+    @property
+    def idempotency_key(self) -> str | None:
+        """By which the client tells a repeated request. Raises Malformed."""
+        return idempotency_key((self.event.get("headers") or {}).get("idempotency-key"))
+
     def path_id(self, name: str) -> str:
         """The UUID at `{name}` of the route's path. Raises Invalid."""
         try:
@@ -83,7 +94,7 @@ class Operation:
     """What a route takes and gives. `body` is a model of `schemas`, answers are names of models there.
 
     `problems` are the error statuses beyond those that every such route has. A route that is `public` answers
-    everybody alike, and looks at no token.
+    everybody alike, and looks at no token. One that `submits` honours Idempotency-Key and Prefer.
     """
 
     query: tuple[Parameter, ...] = ()
@@ -91,6 +102,7 @@ class Operation:
     answers: Mapping[int, str] = field(default_factory=dict)
     problems: tuple[int, ...] = ()
     public: bool = False
+    submits: bool = False
 
     def read(self, event: Mapping[str, Any], caller: Caller, public_url: str, remaining_ms: int) -> Request:
         """The request, whole and valid. Raises Malformed, TooLarge and Invalid."""

@@ -9,13 +9,14 @@ from __future__ import annotations
 from concurrent.futures import Executor, wait
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from imagetrail import moments
 from imagetrail.accounts import Account, Accounts, Balance, ExhaustedError
 from imagetrail.allowances import DAILY, micros, rate_limit_headers
 from imagetrail.dynamo import ConditionFailedError, Expression, assignment
 from imagetrail.errors import BudgetExhausted, QuotaExhausted, Unavailable
-from imagetrail.records import COLUMNS, index_keys
+from imagetrail.records import COLUMNS, WORKING, index_keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,6 +81,25 @@ class Ledger:
             self._dynamo.update(self._ledger, _DAYS, Expression("ADD #days :days", {"days": {day}}))
         self._known_days.add(day)
 
+    def claim(self, image_id: str, *, until: datetime, now: datetime) -> Item | None:
+        """A queued, pending record for the one process that may work on it, until `until`; None for all others."""
+        held = self._dynamo.get(self._images, image_id, consistent=True)
+        if held is None or held["status"] != "pending" or "claim" in held:
+            return None
+        mine = {"claim": str(uuid4()), "settle_by": moments.to_text(until)}
+        free = Expression(
+            "#status = :pending AND attribute_not_exists(#claim) AND #settle_by > :now",
+            {"pending": "pending", "now": moments.to_text(now)},
+        )
+        try:
+            self._dynamo.update(self._images, image_id, assignment(mine), free)
+        except ConditionFailedError:
+            # The answer to our own first try may have been lost.
+            current = self._dynamo.get(self._images, image_id, consistent=True) or {}
+            if current.get("claim") != mine["claim"]:
+                return None
+        return {**dict.fromkeys(COLUMNS), **held, **mine}
+
     def settle(self, pending: Mapping[str, Any], outcome: Mapping[str, Any], *, leftovers: bool = False) -> Item:
         """Gives a pending record its final status and its holds their end: one round trip. Returns the whole record.
 
@@ -88,7 +108,7 @@ class Ledger:
         """
         record = {**pending, **outcome}
         changed = {column: record[column] for column in COLUMNS if record.get(column) != pending.get(column)}
-        changes = {**changed, **index_keys(record), "holds": None}
+        changes = {**changed, **index_keys(record), **dict.fromkeys(WORKING)}
         del changes["owner"], changes["created_day"]
         if leftovers:
             del changes["unsettled"]

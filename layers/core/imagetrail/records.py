@@ -53,6 +53,8 @@ COLUMNS = (
 )
 STATUSES = ("pending", "succeeded", "failed", "blocked")
 UNSETTLED = "unsettled"
+WORKING = ("holds", "candidates", "queued", "claim")
+"""What a record carries only while it is pending: reservations, models to ask, and who works on it."""
 _TAG_CHARACTERS = 250
 _UNSET: dict[str, Any] = dict.fromkeys(COLUMNS) | {"favorite": False, "reference_images_count": 0}
 _PRIVATE_OR_LATER = frozenset(

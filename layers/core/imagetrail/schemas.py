@@ -199,6 +199,7 @@ class Model(_Answer):
     seed: bool
     negative_prompt: bool
     quality: bool
+    slow: list[Resolution] = Field(description="Resolutions that are answered 202: they take longer than a request may")
     price_usd: Prices
 
 

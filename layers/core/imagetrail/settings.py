@@ -30,6 +30,7 @@ class Settings:
     datasets_table: str
     ledger_table: str
     bucket: str
+    generation_queue: str
     model: str
     public_url: str
     auth_issuer: str
@@ -79,6 +80,7 @@ class Settings:
             datasets_table=required("DATASETS_TABLE"),
             ledger_table=required("LEDGER_TABLE"),
             bucket=required("BUCKET"),
+            generation_queue=environment.get("GENERATION_QUEUE", ""),
             model=environment.get("MODEL", "procedural"),
             public_url=environment.get("PUBLIC_URL", ""),
             auth_issuer=environment.get("AUTH_ISSUER", ""),

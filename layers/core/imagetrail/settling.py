@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from imagetrail.s3 import Bucket
 
 _INDEX = "idx_generated_images_unsettled"
-_INTERRUPTED = "interrupted: the process was stopped before it could finish"
+_INTERRUPTED = f"{Unavailable.code}: The process was stopped before it could finish."
+_FORGOTTEN = f"{Unavailable.code}: It waited too long in the queue."
 
 
 @dataclass(slots=True)
@@ -69,7 +70,7 @@ class Sweep:
 
     def _settle(self, image_id: str, tally: Tally) -> None:
         record = self.dynamo.get(self.images_table, image_id, consistent=True)
-        if record is None or "unsettled" not in record:
+        if record is None or "unsettled" not in record or record["settle_by"] >= moments.to_text(self.now()):
             return
         if record["status"] != "pending":
             self._clean(record)
@@ -81,9 +82,7 @@ class Sweep:
                 tally.succeeded += 1
             else:
                 self._delete_objects(record)
-                # Nobody knows how far it came: the model may have been asked, and paid.
-                cost = prices.stamp(record, record["model"])
-                self.ledger.settle(record, {"status": "failed", "error": _INTERRUPTED, "cost_usd": cost})
+                self.ledger.settle(record, _failure(record))
                 tally.failed += 1
         except AlreadySettledError:
             return
@@ -107,3 +106,10 @@ class Sweep:
     def _delete_objects(self, record: Item) -> None:
         self.bucket.delete(image_key(record))
         self.bucket.delete(thumbnail_key(record))
+
+
+def _failure(record: Item) -> Item:
+    """What nobody claimed was never asked for. Of the rest nobody knows how far it came: it may have been paid."""
+    if record.get("queued") and "claim" not in record:
+        return {"status": "failed", "error": _FORGOTTEN, "cost_usd": 0.0}
+    return {"status": "failed", "error": _INTERRUPTED, "cost_usd": prices.stamp(record, record["model"])}

@@ -31,6 +31,11 @@ def log_defect(error: BaseException, request_id: str) -> None:
     logger.error("defect", extra={"type": type(error).__name__, "where": where, "request_id": request_id})
 
 
+def count_image(*, generation_ms: int, cost_usd: float) -> None:
+    """One image made."""
+    count(ImagesGenerated=1, ModelMs=generation_ms, CostUsd=cost_usd)
+
+
 def count(**values: float) -> None:
     """Writes metrics at once, in CloudWatch's embedded format.
 

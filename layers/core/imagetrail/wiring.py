@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from imagetrail.generation import Generation
     from imagetrail.history import History
     from imagetrail.http import Request, Response
+    from imagetrail.idempotency import Once
     from imagetrail.ledger import Ledger
     from imagetrail.models import ImageModel
     from imagetrail.models.catalog import Catalog
@@ -32,8 +33,10 @@ if TYPE_CHECKING:
     from imagetrail.s3 import Bucket
     from imagetrail.secrets_manager import Secrets
     from imagetrail.settling import Sweep
+    from imagetrail.submission import Submission
     from imagetrail.tokens import Verifier
     from imagetrail.usage import Usage
+    from imagetrail.worker import Worker
 
 
 class Endpointed:
@@ -80,9 +83,10 @@ def endpoint(
     answers: Mapping[int, str],
     problems: tuple[int, ...] = (),
     public: bool = False,
+    submits: bool = False,
 ) -> Callable[[Callable[[Request], Response]], Endpointed]:
     """Makes a Lambda handler of a function from Request to Response."""
-    operation = Operation(query=query, body=body, answers=answers, problems=problems, public=public)
+    operation = Operation(query=query, body=body, answers=answers, problems=problems, public=public, submits=submits)
     return lambda function: Endpointed(function, operation)
 
 
@@ -222,6 +226,48 @@ class Deployment:
             executor=self.executor,
             embed_prompt=self.settings.embed_prompt,
         )
+
+    @cached_property
+    def submission(self) -> Submission:
+        """The way of a request for an image to its answer."""
+        from imagetrail.sqs import Queue
+        from imagetrail.submission import Submission
+
+        s = self.settings
+        return Submission(
+            generation=self.generation,
+            queue=Queue(self._endpoint("sqs"), s.generation_queue),
+            dynamo=self.dynamo,
+            images_table=s.images_table,
+            once=lambda: self._once,
+        )
+
+    @cached_property
+    def _once(self) -> Once:
+        import boto3
+        from botocore.config import Config
+
+        from imagetrail.idempotency import Once
+
+        s = self.settings
+        client = boto3.client(
+            "dynamodb",
+            region_name=s.region,
+            endpoint_url=s.endpoint_url,
+            aws_access_key_id=s.access_key_id,
+            aws_secret_access_key=s.secret_access_key,
+            aws_session_token=s.session_token,
+            config=Config(connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3}),
+        )
+        self._closing.callback(client.close)
+        return Once(client, self.dynamo, s.images_table, s.ledger_table)
+
+    @cached_property
+    def worker(self) -> Worker:
+        """The end of the queue."""
+        from imagetrail.worker import Worker
+
+        return Worker(generation=self.generation)
 
     @cached_property
     def usage(self) -> Usage:

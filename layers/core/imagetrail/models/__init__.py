@@ -16,7 +16,7 @@ class Capabilities:
     """What a model does by itself. What it does not is done by this package, or named in `dropped_params`.
 
     `styles` are the presets it knows by name; any other style still stands in the full prompt. `references` is the
-    number of reference images it takes. `megapixels` is what it gives at its largest, for the record only.
+    number of reference images it takes. `slow` are the resolutions that may take longer than the gateway waits.
     """
 
     aspect_ratios: tuple[str, ...] = ASPECT_RATIOS
@@ -26,6 +26,7 @@ class Capabilities:
     seed: bool = True
     negative_prompt: bool = False
     quality: bool = False
+    slow: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,6 +29,7 @@ VARIANTS: Mapping[str, Capabilities] = {
         aspect_ratios=("1:1", "16:9", "9:16", "4:3", "3:4", "3:2", "2:3", "4:5", "5:4", "21:9"),
         resolutions=RESOLUTIONS,
         references=14,
+        slow=("2K", "4K"),
     ),
 }
 _REFUSALS = frozenset(

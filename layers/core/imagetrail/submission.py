@@ -1,0 +1,158 @@
+"""A request for an image on its way to its answer: at once or through the queue, and once for each Idempotency-Key."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from imagetrail import moments
+from imagetrail.aws import AwsError
+from imagetrail.errors import ImagetrailError, NotFound, Unavailable, recorded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from imagetrail.accounts import Balance
+    from imagetrail.callers import Caller, Origin
+    from imagetrail.dynamo import Dynamo, Item
+    from imagetrail.generation import Generation
+    from imagetrail.idempotency import Once
+    from imagetrail.preferences import Preferences
+    from imagetrail.schemas import GenerateRequest
+    from imagetrail.sqs import Queue
+
+PATIENCE = timedelta(hours=1)
+"""How long a generation may wait in the queue before it is given up, uncharged."""
+_MARGIN = timedelta(seconds=60)
+_FIRST_LOOK, _LAST_LOOK = 0.1, 1.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A record that succeeded or is pending; `balances` are known unless it `is_replay` of an earlier answer.
+
+    `is_made_here` tells that this process made the image, `applied` which preferences were honoured.
+    """
+
+    record: Item
+    balances: list[Balance]
+    is_made_here: bool = False
+    is_replay: bool = False
+    applied: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """`once` is built only for a request that has a key: it needs boto3."""
+
+    generation: Generation
+    queue: Queue
+    dynamo: Dynamo
+    images_table: str
+    once: Callable[[], Once]
+    now: Callable[[], datetime] = moments.utc_now
+    pause: Callable[[float], None] = time.sleep
+
+    def submit(
+        self,
+        caller: Caller,
+        request: GenerateRequest,
+        origin: Origin,
+        *,
+        time_left: timedelta,
+        preferences: Preferences,
+        key: str | None,
+    ) -> Outcome:
+        """Raises what `Generation.start` and `finish` raise; with a key also InProgress and KeyReused.
+
+        A failure that took money, or may have, is the answer for its key: the same request never pays again. Any
+        other failure frees the key.
+        """
+        until = self.now() + time_left
+
+        def begin(image_id: str | None) -> Outcome:
+            return self._begin(caller, request, origin, until, preferences, image_id)
+
+        if key is None:
+            return begin(None)
+        made: list[Outcome] = []
+        paid_failure: list[ImagetrailError] = []
+
+        def keep(image_id: str) -> None:
+            try:
+                made.append(begin(image_id))
+            except ImagetrailError as error:
+                if self._is_free(error):
+                    raise
+                paid_failure.append(error)
+
+        body = request.model_dump_json()
+        image_id, record = self.once().run(caller.owner, key, body, time_left, keep)
+        if paid_failure:
+            raise paid_failure[0]
+        return made[0] if made else self._replay(image_id, record)
+
+    def _begin(
+        self,
+        caller: Caller,
+        request: GenerateRequest,
+        origin: Origin,
+        until: datetime,
+        preferences: Preferences,
+        image_id: str | None,
+    ) -> Outcome:
+        asked = preferences.respond_async or preferences.wait is not None
+        queued = asked or self.generation.is_slow(request)
+        patience = PATIENCE if queued else until - self.now() + _MARGIN
+        pending, balances = self.generation.start(caller, request, patience, origin, image_id=image_id, queued=queued)
+        if not queued:
+            return Outcome(self.generation.finish(pending, until - self.now()), balances, is_made_here=True)
+        try:
+            self.queue.send(pending["id"])
+        except (AwsError, Unavailable):
+            self.generation.abandon(pending)
+            raise Unavailable from None
+        wait_until = min(until, self.now() + (preferences.wait or timedelta(0)))
+        return Outcome(self._wait(pending, wait_until), balances, applied=preferences.applied)
+
+    def _wait(self, pending: Item, until: datetime) -> Item:
+        """The record when it is final, or as it is at `until`."""
+        record, seconds = pending, _FIRST_LOOK
+        while record["status"] == "pending" and self.now() + timedelta(seconds=seconds) < until:
+            self.pause(seconds)
+            seconds = min(seconds * 1.5, _LAST_LOOK)
+            record = self.dynamo.get(self.images_table, pending["id"], consistent=True) or pending
+        return _final(record)
+
+    def _replay(self, image_id: str, record: Item | None) -> Outcome:
+        if record is None:
+            raise NotFound("The image that this Idempotency-Key stands for is gone.", headers=REPLAYED)
+        if record["status"] == "pending" and record.get("queued") and "claim" not in record:
+            self.queue.send(image_id)  # the first process may have died before it could
+        try:
+            return Outcome(_final(record), [], is_replay=True)
+        except ImagetrailError as error:
+            error.headers |= REPLAYED
+            raise
+
+    def _is_free(self, error: ImagetrailError) -> bool:
+        """Whether a failure has certainly taken no money."""
+        if error.image_id is None:
+            return True
+        from imagetrail.idempotency import is_free
+
+        record = self.dynamo.get(self.images_table, error.image_id, consistent=True)
+        return record is not None and is_free(record)
+
+
+REPLAYED = {"idempotent-replayed": "true"}
+
+
+def _final(record: Item) -> Item:
+    """The record, unless it tells of a failure: that is raised, as it was for whoever asked first."""
+    if record["status"] in ("failed", "blocked"):
+        raise recorded(record["error"], record["id"])
+    return record
