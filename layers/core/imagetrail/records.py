@@ -97,6 +97,8 @@ def public(item: Mapping[str, Any], public_url: str) -> dict[str, Any]:
     for name, value in item.items():
         if name in record:
             record[name] = value
+    if record["cost_usd"] is not None:
+        record["cost_usd"] = float(record["cost_usd"])  # DynamoDB makes 0 of 0.0
     for column in ("image_url", "thumbnail_url"):
         if record[column] is not None:
             record[column] = f"{public_url}{record[column]}"
