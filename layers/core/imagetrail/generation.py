@@ -78,8 +78,8 @@ class Generation:
         QuotaExhausted and BudgetExhausted, and, with `image_id`, Blocked, ModelFailed and Unavailable.
         """
         now = self.now()
-        candidates = self.catalog.choose(request.model)
         record, wish = self._compose(caller, request, now)
+        candidates = self.catalog.choose(request.model, wish.prompt)
         until = now + time_left + _MARGIN
         record |= {"model": candidates[0], "settle_by": moments.to_text(until)}
         pending, balances = self.ledger.begin(record, self._draws(caller, origin, record, candidates, now), until, now)

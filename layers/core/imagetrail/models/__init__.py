@@ -16,7 +16,8 @@ class Capabilities:
     """What a model does by itself. What it does not is done by this package, or named in `dropped_params`.
 
     `styles` are the presets it knows by name; any other style still stands in the full prompt. `references` is the
-    number of reference images it takes. `megapixels` is what it gives at its largest, for the record only.
+    number of reference images it takes. `max_prompt` is the characters of full prompt it takes, None where its vendor
+    documents no limit that could be met.
     """
 
     aspect_ratios: tuple[str, ...] = ASPECT_RATIOS
@@ -26,6 +27,11 @@ class Capabilities:
     seed: bool = True
     negative_prompt: bool = False
     quality: bool = False
+    max_prompt: int | None = None
+
+    def takes(self, full_prompt: str) -> bool:
+        """Whether it reads all of a full prompt of this length."""
+        return self.max_prompt is None or len(full_prompt) <= self.max_prompt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

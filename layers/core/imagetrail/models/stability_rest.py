@@ -50,6 +50,7 @@ _STABLE_IMAGE = Capabilities(
     styles=STYLES,
     references=1,
     negative_prompt=True,
+    max_prompt=10_000,
 )
 _DIFFUSION = replace(_STABLE_IMAGE, references=0)
 VARIANTS: Mapping[str, Capabilities] = {
