@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -26,10 +27,7 @@ LOCAL_STACK = "imagetrail"
 @contextmanager
 def opened(stack: str | None, region: str | None, profile: str | None) -> Iterator[Deployment]:
     """The stack of this name in the account of the usual AWS credentials, or the local one. Raises ProblemError."""
-    if stack is None:
-        session, endpoint = _local()
-    else:
-        session, endpoint = _session(region, profile), None
+    session, endpoint = _local() if stack is None else _deployed(region, profile)
     held = session.get_credentials()
     if held is None:
         raise ProblemError("there are no AWS credentials; sign in (`aws sso login`), or choose with --profile")
@@ -45,7 +43,7 @@ def opened(stack: str | None, region: str | None, profile: str | None) -> Iterat
         yield deployment
 
 
-def _local() -> tuple[Any, str]:
+def _local() -> tuple[Any, str | None]:
     folder = Folder.from_environment()
     runtime = folder.runtime
     if runtime is None or not folder.is_held:
@@ -57,14 +55,14 @@ def _local() -> tuple[Any, str]:
     return emulated(), runtime.endpoint
 
 
-def _session(region: str | None, profile: str | None) -> Any:
+def _deployed(region: str | None, profile: str | None) -> tuple[Any, str | None]:
     try:
         session = boto3.Session(profile_name=profile, region_name=region)
     except BotoCoreError as error:
         raise ProblemError(f"AWS cannot be asked: {error}") from None
     if session.region_name is None:
         raise ProblemError("the stack's region is not known; give it with --region, or set AWS_REGION")
-    return session
+    return session, os.environ.get("AWS_ENDPOINT_URL")
 
 
 def _described(session: Any, endpoint: str | None, stack: str) -> dict[str, Any]:
