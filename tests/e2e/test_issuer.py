@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 
 import jwt
@@ -16,6 +15,7 @@ from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from local.testing import running
 from tests.e2e.test_api import Client
+from tests.loopback import listening
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,17 +63,9 @@ def serving() -> Iterator[Issuer]:
             self.end_headers()
             self.wfile.write(body)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    provider = Issuer(f"http://127.0.0.1:{server.server_address[1]}")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with listening(Handler) as url:
+        provider = Issuer(url)
         yield provider
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @pytest.fixture(scope="module")

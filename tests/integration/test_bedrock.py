@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import base64
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -203,6 +206,53 @@ def test_a_seed_that_is_not_said_loses_no_picture(vendor: Vendor, model: Callabl
 def test_models_that_end_are_named(credentials: Callable[[str], None]) -> None:  # noqa: ARG001
     with listing([("stability.old-v1:0", "LEGACY"), ("stability.new-v1:0", "ACTIVE"), ("other", "LEGACY")]) as url:
         client = boto3.client("bedrock", region_name="us-west-2", endpoint_url=url)
-        found = legacy_models(["stability.new-v1:0", "stability.old-v1:0", "stability.gone-v1:0"], client)
+        names = ["stability.new-v1:0", "stability.old-v1:0", "stability.gone-v1:0"]
+        profiles = [f"us.{names[0]}", f"arn:aws:bedrock:us-west-2:1:inference-profile/us.{names[1]}"]
+        found = legacy_models(names + profiles, client)
         client.close()
-    assert found == {"stability.old-v1:0": "LEGACY", "stability.gone-v1:0": "MISSING"}
+    legacy = "LEGACY until 2027-02-03"
+    assert found == {names[1]: legacy, names[2]: "MISSING", profiles[1]: legacy}
+
+
+def check_models(**environment: str) -> subprocess.CompletedProcess[str]:
+    """The function, in a process of its own."""
+    needed = ("IMAGES_TABLE", "DATASETS_TABLE", "LEDGER_TABLE", "BUCKET")
+    return subprocess.run(
+        [sys.executable, "-c", "from functions.check_models import handler; print(handler({}, None))"],
+        env={
+            **os.environ,
+            **dict.fromkeys(needed, "none"),
+            "AWS_REGION": "eu-central-1",
+            "POWERTOOLS_METRICS_NAMESPACE": "imagetrail",
+            "POWERTOOLS_SERVICE_NAME": "imagetrail",
+            **environment,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.usefixtures("credentials")
+def test_the_check_fails_and_names_the_models_on_offer_that_end() -> None:
+    core, large, ultra = MODELS
+    with listing([(core, "ACTIVE"), (large, "LEGACY")]) as url:
+        healthy = check_models(MODEL="procedural,bedrock/core", BEDROCK_URL=url)
+        ending = check_models(MODEL="bedrock", BEDROCK_URL=url)
+    assert (healthy.returncode, healthy.stdout.splitlines()[-1]) == (0, "{}"), healthy.stderr
+    assert ending.returncode == 1
+    assert "2 models on offer are about to go" in ending.stderr
+    warning = next(line for line in map(orjson.loads, ending.stdout.splitlines()) if line.get("level") == "WARNING")
+    assert warning["models"] == {large: "LEGACY until 2027-02-03", ultra: "MISSING"}
+    assert '"EndingModels":[2' in ending.stdout
+
+
+@pytest.mark.usefixtures("credentials")
+def test_a_deployment_without_bedrock_asks_nobody() -> None:
+    asked_nobody = check_models(MODEL="procedural,gemini", BEDROCK_URL="http://127.0.0.1:9")
+    assert asked_nobody.returncode == 0, asked_nobody.stderr
+
+
+@pytest.mark.usefixtures("credentials")
+def test_a_check_that_cannot_ask_fails() -> None:
+    assert check_models(MODEL="bedrock", BEDROCK_URL="http://127.0.0.1:9", AWS_MAX_ATTEMPTS="1").returncode == 1

@@ -122,6 +122,23 @@ def test_what_is_offered_and_what_is_tried() -> None:
         assert refused.value.errors[0][0] == "model"
 
 
+def test_a_model_that_does_not_take_all_of_a_prompt_is_passed_over() -> None:
+    catalog = Catalog("stability-rest,gemini,bedrock", never)
+    assert catalog.choose(None, "x" * 10_000) == ["stability-rest/core", "gemini", "bedrock/core"]
+    assert catalog.choose(None, "x" * 10_001) == ["gemini"]
+    for _ in range(3):
+        catalog.report("gemini", ModelFailed("no"))
+    assert catalog.choose(None, "x" * 10_001) == ["gemini"]
+
+
+@pytest.mark.parametrize(("configured", "asked"), [("stability-rest,bedrock", None), ("gemini,bedrock", "bedrock")])
+def test_a_prompt_that_no_model_takes_is_refused_with_what_to_change(configured: str, asked: str | None) -> None:
+    with pytest.raises(Invalid) as refused:
+        Catalog(configured, never).choose(asked, "x" * 10_412)
+    assert "10,412 characters; the model takes 10,000" in refused.value.detail
+    assert refused.value.errors == (("prompt", "must be 412 characters shorter, or have a shorter dataset or style"),)
+
+
 @pytest.mark.parametrize("configured", ["", "dall-e", "bedrock/nova", "procedural,dall-e"])
 def test_a_model_that_there_is_not_stops_the_deployment(configured: str) -> None:
     with pytest.raises(MisconfiguredError):

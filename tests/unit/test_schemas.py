@@ -93,3 +93,13 @@ def test_messages_never_repeat_what_was_sent() -> None:
 def test_the_answer_of_a_generation_has_the_names_of_old() -> None:
     fields = {"id", "image_url", "caption", "prompt_used", "dataset_id", "style", "aspect_ratio", "quality", "format"}
     assert fields | {"resolution", "reference_images_count"} <= set(schemas.GeneratedImage.model_fields)
+
+
+@pytest.mark.parametrize("written", ["{%s}", "urn:uuid:%s", "%s ", " %s"])
+def test_an_id_is_written_as_in_a_path(written: str) -> None:
+    for text in (written % DATASET_ID, DATASET_ID.replace("-", "")):
+        with pytest.raises(ValidationError) as refused:
+            GenerateRequest.model_validate({"prompt": "a fox", "dataset_id": text})
+        assert messages(refused.value) == [
+            ("dataset_id", "must be a UUID such as 019b2f6e-7c1a-7d32-9a55-3f1b6f0a2c11")
+        ]

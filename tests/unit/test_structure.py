@@ -123,6 +123,7 @@ BUDGET = {
     "create_dataset": ["boto3", "botocore.", "pyvips", "cryptography", "jwt", "PIL"],
     "generate_image": ["boto3", "botocore.", "cryptography", "jwt", "PIL"],
     "generate_queued": ["boto3", "botocore.", "pydantic", "cryptography", "jwt", "PIL"],
+    "check_models": ["boto3", "botocore.", "pydantic", "pyvips", "cryptography", "jwt", "PIL"],
     "settle_pending": ["boto3", "botocore.", "pydantic", "pyvips", "cryptography", "jwt", "PIL"],
 }
 
@@ -161,7 +162,8 @@ def test_a_sample_event_is_a_request_that_its_function_takes(name: str, function
     )
 
 
-def test_the_sample_event_of_the_schedule_is_one() -> None:
-    event = EVENTS["settle_pending"]
+@pytest.mark.parametrize("name", ["settle_pending", "check_models"])
+def test_the_sample_event_of_a_schedule_is_one(name: str) -> None:
+    event = EVENTS[name]
     assert (event["source"], event["detail-type"]) == ("aws.scheduler", "Scheduled Event")
-    assert event["resources"][0].endswith("-settle-pending")
+    assert event["resources"][0].endswith(f"-{name.replace('_', '-')}")

@@ -15,10 +15,12 @@ from urllib.parse import urlsplit
 import orjson
 
 from imagetrail.errors import Unavailable
-from imagetrail.sigv4 import Credentials, signed_headers
+from imagetrail.sigv4 import signed_headers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from imagetrail.sigv4 import Credentials
 
 ATTEMPTS = 4
 TIMEOUT_SECONDS = 5.0
@@ -60,6 +62,7 @@ class Endpoint:
 
     A request is tried up to four times, with jitter between, while AWS is away, overloaded or throttling, and for
     seven seconds at most, which fits the shortest function; then it is `Unavailable`.
+    `credentials` is asked before each, for those that expire in the life of a process.
     Only requests that may be repeated safely belong here: every write of this project takes effect once, by its
     condition or its nature.
     """
@@ -68,7 +71,7 @@ class Endpoint:
         self,
         service: str,
         region: str,
-        credentials: Credentials,
+        credentials: Callable[[], Credentials],
         url: str | None = None,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -94,7 +97,7 @@ class Endpoint:
                 query,
                 {**headers, "host": self.host},
                 body,
-                credentials=self._credentials,
+                credentials=self._credentials(),
                 region=self._region,
                 service=self.service,
                 now=self._now(),

@@ -94,9 +94,9 @@ class Generation:
         Invalid, QuotaExhausted, BudgetExhausted and Unavailable, and then leaves nothing behind.
         """
         now = self.now()
-        candidates = self.catalog.choose(request.model)
         until = now + patience
         record = self._compose(caller, request, image_id or self.new_id(now), now)
+        candidates = self.catalog.choose(request.model, record["full_prompt"])
         record |= {
             "model": candidates[0],
             "candidates": candidates,

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from imagetrail.aws import AwsError, Endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from imagetrail.sigv4 import Credentials
 
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 class Bucket:
     """Objects by key. Every operation is one request and raises Unavailable when S3 is away."""
 
-    def __init__(self, name: str, region: str, credentials: Credentials, endpoint_url: str | None) -> None:
+    def __init__(
+        self, name: str, region: str, credentials: Callable[[], Credentials], endpoint_url: str | None
+    ) -> None:
         url = endpoint_url or f"https://{name}.s3.{region}.amazonaws.com"
         self._endpoint = Endpoint("s3", region, credentials, url)
         self._prefix = f"/{name}" if endpoint_url else ""

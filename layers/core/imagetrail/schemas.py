@@ -8,6 +8,8 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
+from imagetrail.queries import Identifier
+
 MAX_PROMPT = 10_000
 MAX_SEED = 4_294_967_294
 
@@ -29,11 +31,15 @@ def _jpeg_is_jpg(value: object) -> object:
     return "jpg" if value == "jpeg" else value
 
 
+def _usual_form(value: object) -> object:
+    return Identifier("").parse(value) if isinstance(value, str) else value
+
+
 Prompt = Annotated[str, StringConstraints(min_length=1, max_length=MAX_PROMPT), AfterValidator(_not_blank)]
 ShortText = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_not_blank)]
 Vibe = Annotated[str, StringConstraints(min_length=1, max_length=500), AfterValidator(_not_blank)]
 Elements = Annotated[list[ShortText], Field(max_length=50)]
-Id = Annotated[UUID, Field(strict=False)]
+Id = Annotated[UUID, Field(strict=False), BeforeValidator(_usual_form)]
 
 
 class RequestBody(BaseModel):
@@ -200,6 +206,7 @@ class Model(_Answer):
     negative_prompt: bool
     quality: bool
     slow: list[Resolution] = Field(description="Resolutions that are answered 202: they take longer than a request may")
+    max_prompt: int | None = Field(description="Characters of full prompt it takes; null if all that can be sent")
     price_usd: Prices
 
 

@@ -93,8 +93,10 @@ def endpoint(
 class Deployment:
     """Every part of one deployment, each built when it is first asked for."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    def __init__(self, settings: Settings, credentials: Callable[[], Credentials] | None = None) -> None:
+        """`credentials` are those of the settings if absent: a role's, for the life of a function's process."""
+        held = Credentials(settings.access_key_id, settings.secret_access_key, settings.session_token)
+        self.settings, self.credentials = settings, credentials or (lambda: held)
         self._closing = ExitStack()
 
     def close(self) -> None:
@@ -104,12 +106,6 @@ class Deployment:
     def authenticate(self, authorization: str | None) -> Caller:
         """The caller behind an Authorization header, anonymous without one. Raises Unauthenticated, Unavailable."""
         return ANONYMOUS if authorization is None else self.verifier.caller(authorization)
-
-    @cached_property
-    def credentials(self) -> Credentials:
-        """The execution role's, which Lambda puts into the environment for the life of the process."""
-        s = self.settings
-        return Credentials(s.access_key_id, s.secret_access_key, s.session_token)
 
     @cached_property
     def dynamo(self) -> Dynamo:
@@ -199,16 +195,18 @@ class Deployment:
 
                 return stability.connect(variant, key=vendor_key(s.stability_secret_name), url=s.stability_host)
             case "stability-rest":
-                from imagetrail.models import stability_rest
+                from imagetrail.models import stability_rest, wire
 
+                self._closing.callback(wire.close)
                 return stability_rest.connect(variant, key=vendor_key(s.stability_secret_name), url=s.stability_url)
             case "bedrock":
                 from imagetrail.models import bedrock
 
                 return bedrock.connect(variant, region=s.bedrock_region, url=s.bedrock_url)
             case "gemini":
-                from imagetrail.models import gemini
+                from imagetrail.models import gemini, wire
 
+                self._closing.callback(wire.close)
                 return gemini.connect(variant, key=vendor_key(s.gemini_secret_name), url=s.gemini_url)
         raise MisconfiguredError(f"there is no image model {name}")
 
@@ -283,6 +281,18 @@ class Deployment:
 
         s = self.settings
         return Sweep(dynamo=self.dynamo, images_table=s.images_table, ledger=self.ledger, bucket=self.bucket)
+
+    def ending_models(self) -> dict[str, str]:
+        """Of the Bedrock models on offer, those that are about to go, each with what Bedrock says of it."""
+        from imagetrail.models.lifecycle import bedrock_ids, legacy_models
+
+        if not (ids := bedrock_ids(self.catalog.offers)):
+            return {}
+        import boto3
+
+        s = self.settings
+        with closing(boto3.client("bedrock", region_name=s.bedrock_region, endpoint_url=s.bedrock_url)) as client:
+            return legacy_models(ids, client)
 
     @cached_property
     def _secrets(self) -> Secrets:

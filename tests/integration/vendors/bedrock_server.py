@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import base64
 import re
-import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -15,10 +14,12 @@ import pyvips
 
 from tests.integration.model_contract import KEY
 from tests.integration.vendors.loopback import Answer, Request
+from tests.loopback import listening
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+END = "2027-02-03T00:00:00Z"
 RANDOM_SEED = 2130420379
 _RATIOS = ("16:9", "1:1", "21:9", "2:3", "3:2", "4:5", "5:4", "9:16", "9:21")
 _FIELDS = {"prompt", "negative_prompt", "aspect_ratio", "seed", "output_format"}
@@ -117,7 +118,10 @@ def problem(asked: dict[str, Any], fields: set[str]) -> str:
 @contextmanager
 def listing(models: Sequence[tuple[str, str]]) -> Iterator[str]:
     """The address of Bedrock's own list of these models, each an id and its status, until the block ends."""
-    summaries = [{"modelId": name, "modelLifecycle": {"status": status}} for name, status in models]
+    summaries = [
+        {"modelId": name, "modelLifecycle": {"status": status} | ({"endOfLifeTime": END} if status == "LEGACY" else {})}
+        for name, status in models
+    ]
 
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
@@ -132,11 +136,5 @@ def listing(models: Sequence[tuple[str, str]]) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(body)
 
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with listening(Handler) as url:
+        yield url

@@ -17,6 +17,7 @@ class Capabilities:
 
     `styles` are the presets it knows by name; any other style still stands in the full prompt. `references` is the
     number of reference images it takes. `slow` are the resolutions that may take longer than the gateway waits.
+    `max_prompt` is the characters of full prompt it takes, None where its vendor documents no limit that could be met.
     """
 
     aspect_ratios: tuple[str, ...] = ASPECT_RATIOS
@@ -27,6 +28,11 @@ class Capabilities:
     negative_prompt: bool = False
     quality: bool = False
     slow: tuple[str, ...] = ()
+    max_prompt: int | None = None
+
+    def takes(self, full_prompt: str) -> bool:
+        """Whether it reads all of a full prompt of this length."""
+        return self.max_prompt is None or len(full_prompt) <= self.max_prompt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ import threading
 import time
 from concurrent.futures import Future
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from imagetrail.errors import Blocked, ModelFailed
@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     from imagetrail.models.wire import Reply
 
 _RATIOS = ("1:1", "16:9", "9:16", "3:2", "2:3", "4:5", "5:4", "21:9", "9:21")
+_STABLE_IMAGE = Capabilities(aspect_ratios=_RATIOS, negative_prompt=True, max_prompt=10_000)
 VARIANTS: Mapping[str, Capabilities] = {
-    "core": Capabilities(aspect_ratios=_RATIOS, negative_prompt=True),
-    "sd3.5-large": Capabilities(aspect_ratios=_RATIOS, negative_prompt=True, references=1),
-    "ultra": Capabilities(aspect_ratios=_RATIOS, negative_prompt=True, references=1),
+    "core": _STABLE_IMAGE,
+    "sd3.5-large": replace(_STABLE_IMAGE, references=1),
+    "ultra": replace(_STABLE_IMAGE, references=1),
 }
 MODEL_IDS = {
     "core": "stability.stable-image-core-v1:1",

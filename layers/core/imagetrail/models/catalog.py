@@ -54,11 +54,19 @@ class Catalog:
         self._models: dict[str, ImageModel] = {}
         self._failures: dict[str, tuple[int, float]] = {}
 
-    def choose(self, asked: str | None) -> list[str]:
-        """The models to try, in order: the one asked for alone, or the deployment's defaults. Raises Invalid."""
-        if asked is None:
-            closed = [name for name in self._defaults if not self._is_open(name)]
-            return closed or self._defaults[:1]
+    def choose(self, asked: str | None, full_prompt: str = "") -> list[str]:
+        """The models to try, in order: the one asked for alone, or the deployment's defaults. Raises Invalid.
+
+        A model that does not take all of the full prompt is passed over.
+        """
+        candidates = self._defaults if asked is None else self._named(asked)
+        able = [name for name in candidates if self.offers[name].takes(full_prompt)]
+        if not able:
+            raise _too_long(full_prompt, max(self.offers[name].max_prompt or 0 for name in candidates))
+        closed = [name for name in able if asked is not None or not self._is_open(name)]
+        return closed or able[:1]
+
+    def _named(self, asked: str) -> list[str]:
         for name in self.offers:
             if asked in (name, name.partition("/")[0]):
                 return [name]
@@ -84,3 +92,12 @@ class Catalog:
     def _is_open(self, name: str) -> bool:
         count, since = self._failures.get(name, (0, 0.0))
         return count >= _FAILURES_TO_OPEN and self._clock() - since < _OPEN_SECONDS
+
+
+def _too_long(full_prompt: str, limit: int) -> Invalid:
+    """The prompt is what a caller can change; a dataset's parts and a style are sent with it."""
+    length = len(full_prompt)
+    return Invalid(
+        f"With the dataset's parts and the style the prompt has {length:,} characters; the model takes {limit:,}.",
+        errors=[("prompt", f"must be {length - limit:,} characters shorter, or have a shorter dataset or style")],
+    )

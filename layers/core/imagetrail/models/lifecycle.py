@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
+
+from imagetrail.models.bedrock import MODEL_IDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_PROFILE = re.compile(r"(?:arn:.+:inference-profile/)?(?:(?:us|us-gov|eu|apac|au|ca|jp|global)\.)?")
+
+
+def bedrock_ids(offers: Iterable[str]) -> list[str]:
+    """The ids under which Bedrock knows those of the offered models that are its own."""
+    return [
+        MODEL_IDS[variant] for adapter, _, variant in (name.partition("/") for name in offers) if adapter == "bedrock"
+    ]
+
 
 def legacy_models(names: Iterable[str], client: Any) -> dict[str, str]:
-    """Of these model ids, those that Bedrock calls `LEGACY`, and those it no longer lists: `MISSING`.
+    """Of these models, those Bedrock calls `LEGACY`, with the day they end, and those it no longer lists: `MISSING`.
 
-    `client` is boto3's for `bedrock`, in the region where the models are called.
+    A name is a model's id, or that of an inference profile across regions (`us.stability…`), which is of the model's
+    whose name it carries. `client` is boto3's for `bedrock`, in the region where the models are called.
     """
-    listed = client.list_foundation_models()["modelSummaries"]
-    statuses = {model["modelId"]: model.get("modelLifecycle", {}).get("status", "ACTIVE") for model in listed}
-    found = {name: statuses.get(name, "MISSING") for name in names}
-    return {name: status for name, status in found.items() if status != "ACTIVE"}
+    listed = {
+        model["modelId"]: model.get("modelLifecycle", {}) for model in client.list_foundation_models()["modelSummaries"]
+    }
+    found = {}
+    for name in names:
+        lifecycle = listed.get(_PROFILE.sub("", name, count=1), {"status": "MISSING"})
+        status, end = lifecycle.get("status", "ACTIVE"), lifecycle.get("endOfLifeTime")
+        if status != "ACTIVE":
+            found[name] = f"{status} until {end:%Y-%m-%d}" if end else status
+    return found

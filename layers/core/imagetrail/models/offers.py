@@ -29,6 +29,7 @@ def described(catalog: Catalog, on: date | None = None) -> list[dict[str, Any]]:
             "negative_prompt": can.negative_prompt,
             "quality": can.quality,
             "slow": list(can.slow),
+            "max_prompt": can.max_prompt,
             "price_usd": {
                 resolution: float(prices.cost(name, resolution, "standard", day)) for resolution in RESOLUTIONS
             },

@@ -51,6 +51,7 @@ _STABLE_IMAGE = Capabilities(
     references=1,
     negative_prompt=True,
     slow=("4K",),
+    max_prompt=10_000,
 )
 _DIFFUSION = replace(_STABLE_IMAGE, references=0)
 VARIANTS: Mapping[str, Capabilities] = {

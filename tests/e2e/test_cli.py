@@ -1,0 +1,74 @@
+"""The operator's command as a person at a terminal meets it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local.aws import CREDENTIALS
+from tests.e2e.test_api import Client
+
+if TYPE_CHECKING:
+    from tests.conftest import Service
+
+COMMAND = Path(sys.executable).with_name("imagetrail")
+HOME_ALONE = {
+    "PATH": "/usr/bin:/bin",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+
+def imagetrail(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    environment = HOME_ALONE | environment
+    return subprocess.run([COMMAND, *words], capture_output=True, text=True, timeout=60, env=environment, check=False)
+
+
+def test_help_names_every_command() -> None:
+    done = imagetrail("--help")
+    assert done.returncode == 0
+    for word in ("recost", "make run", "--stack", "DATA_DIR", "Exit codes"):
+        assert word in done.stdout
+    assert "--apply" in imagetrail("recost", "-h").stdout
+
+
+def test_recost_by_data_folder_and_by_name(service: Service) -> None:
+    assert Client(service.url).generate(format="jpg").status == 201
+    here = imagetrail("recost", DATA_DIR=str(service.folder.path))
+    assert here.returncode == 0, here.stderr
+    rows = [line.split() for line in here.stdout.splitlines()]
+    assert rows[0][:3] == ["model", "records", "changed"]
+    assert rows[1][0] == "procedural"
+    assert int(rows[1][1]) >= 1
+    assert rows[-1] == ["total", rows[1][1], "0", "$0.000", "$0.000"]
+    there = imagetrail("recost", "--stack", "imagetrail", AWS_ENDPOINT_URL=service.stack.endpoint, **CREDENTIALS)
+    assert (there.returncode, there.stdout) == (0, here.stdout), there.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "environment", "said"),
+    [
+        ([], {"DATA_DIR": "/nowhere/at/all"}, "no local stack runs on the data in /nowhere/at/all; start it"),
+        (["--stack", "x"], {}, "the stack's region is not known; give it with --region"),
+        (["--stack", "x", "--region", "eu-central-1"], {}, "there are no AWS credentials"),
+        (["--stack", "x", "--profile", "nobody"], {}, "profile (nobody) could not be found"),
+        (["--stack", "x"], {**CREDENTIALS, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "AWS cannot be asked"),
+    ],
+)
+def test_what_stands_in_the_way_is_said(words: list[str], environment: dict[str, str], said: str) -> None:
+    done = imagetrail("recost", *words, **environment, AWS_MAX_ATTEMPTS="1")
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_stack_that_there_is_not(service: Service) -> None:
+    done = imagetrail("recost", "--stack", "nowhere", AWS_ENDPOINT_URL=service.stack.endpoint, **CREDENTIALS)
+    assert done.returncode == 2
+    assert "there is no stack nowhere in us-east-1; --region looks elsewhere" in done.stderr
