@@ -43,7 +43,9 @@ def bucket(client: Client, name: str, _expected: Mapping[str, Any]) -> Propertie
     lifecycle = _or_none(s3.get_bucket_lifecycle_configuration, Bucket=name).get("Rules", [])
     return {
         "BucketEncryption": {"ServerSideEncryptionConfiguration": rules},
-        "LifecycleConfiguration": {"Rules": [{"Id": rule.get("ID"), **rule} for rule in lifecycle]},
+        "LifecycleConfiguration": {
+            "Rules": [{"Id": rule.get("ID"), **rule.get("Expiration", {}), **rule} for rule in lifecycle]
+        },
         "OwnershipControls": _or_none(s3.get_bucket_ownership_controls, Bucket=name).get("OwnershipControls"),
         "PublicAccessBlockConfiguration": _or_none(s3.get_public_access_block, Bucket=name).get(
             "PublicAccessBlockConfiguration"

@@ -31,7 +31,7 @@ def _table(name: str, properties: Properties, client: Client) -> None:
 def _bucket(name: str, properties: Properties, client: Client) -> None:
     s3 = client("s3")
     if lifecycle := properties.get("LifecycleConfiguration"):
-        rules = [{"Filter": {}, **_with_ids(rule)} for rule in lifecycle["Rules"]]
+        rules = [{"Filter": {}, **_as_api(rule)} for rule in lifecycle["Rules"]]
         s3.put_bucket_lifecycle_configuration(Bucket=name, LifecycleConfiguration={"Rules": rules})
     if encryption := properties.get("BucketEncryption"):
         rules = [
@@ -43,9 +43,12 @@ def _bucket(name: str, properties: Properties, client: Client) -> None:
         s3.put_bucket_ownership_controls(Bucket=name, OwnershipControls=ownership)
 
 
-def _with_ids(rule: Mapping[str, Any]) -> dict[str, Any]:
-    """CloudFormation writes `Id` where the service's API has `ID`."""
-    return {("ID" if name == "Id" else name): value for name, value in rule.items()}
+def _as_api(rule: Mapping[str, Any]) -> dict[str, Any]:
+    """CloudFormation writes `Id` where the service's API has `ID`, and keeps the end of markers elsewhere."""
+    told = {("ID" if name == "Id" else name): value for name, value in rule.items()}
+    if (markers := told.pop("ExpiredObjectDeleteMarker", None)) is not None:
+        told["Expiration"] = {"ExpiredObjectDeleteMarker": markers}
+    return told
 
 
 def _function(name: str, properties: Properties, client: Client) -> None:

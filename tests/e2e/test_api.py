@@ -185,6 +185,40 @@ def test_paging_over_http(sign_in: Callable[..., Client]) -> None:
     assert stranger.problem().code == "invalid_cursor"
 
 
+def test_the_trash_over_http(service: Service, anonymous: Client, sign_in: Callable[..., Client]) -> None:
+    alice = sign_in("tidy-alice")
+    made = alice.generate().json
+    path, pixels = f"/ai/generated-images/{made['id']}", urlsplit(made["image_url"]).path
+    thrown = alice.call("DELETE", path)
+    assert thrown.status == 200
+    assert Image.model_validate_json(thrown.body).deleted_at is not None
+    for where in (pixels, urlsplit(made["thumbnail_url"]).path):
+        assert anonymous.get(where).problem().code == "not_found"
+        assert anonymous.call("HEAD", where).status == 404
+    assert alice.get(path).json == thrown.json
+    assert alice.get("/ai/generated-images").json["images"] == []
+    assert alice.get("/ai/generated-images", status="deleted").json["images"] == [thrown.json]
+    run_function(service, "PurgeTrash")
+    assert anonymous.get(pixels).status == 404
+    restored = alice.call("POST", f"{path}/restore")
+    assert (restored.status, restored.json["deleted_at"]) == (200, None)
+    assert anonymous.get(pixels).status == 200
+    assert [image["id"] for image in alice.get("/ai/generated-images").json["images"]] == [made["id"]]
+    assert sign_in("somebody").call("DELETE", path).status == 404
+    unowned = anonymous.generate().json["id"]
+    assert anonymous.call("DELETE", f"/ai/generated-images/{unowned}").problem().code == "forbidden"
+    assert sign_in("root", "admin").call("DELETE", f"/ai/generated-images/{unowned}").status == 200
+
+
+def run_function(service: Service, name: str) -> Any:
+    """What a scheduled function answers, run by the emulator under its own role."""
+    stack = service.stack
+    answer = stack.client("lambda").invoke(FunctionName=stack.resources[name], Payload=b"{}")
+    said = json.loads(answer["Payload"].read())
+    assert "FunctionError" not in answer, said
+    return said
+
+
 def test_datasets_over_http(anonymous: Client, sign_in: Callable[..., Client]) -> None:
     alice = sign_in("brand-manager")
     made = alice.call("POST", "/ai/datasets", {"name": "Tea House", "vibe": "calm"})

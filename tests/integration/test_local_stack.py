@@ -65,7 +65,8 @@ def test_what_stands_is_what_the_template_says(stack: Stack) -> None:
     assert backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
     assert client.describe_table(TableName=table)["Table"]["SSEDescription"]["Status"] == "ENABLED"
     rules = stack.client("s3").get_bucket_lifecycle_configuration(Bucket=stack.outputs["Bucket"])["Rules"]
-    assert rules[0]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
+    assert rules[0]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 37}
+    assert rules[0]["Expiration"] == {"ExpiredObjectDeleteMarker": True}
 
 
 def test_a_function_has_its_environment(stack: Stack) -> None:

@@ -304,7 +304,7 @@ BAD_QUERIES: dict[str, tuple[str, ...]] = {
         *("", "5", "null", f"{{{IMAGE_ID}}}", f"urn:uuid:{IMAGE_ID}", IMAGE_ID.replace("-", ""), f"{IMAGE_ID} "),
         *(f"{IMAGE_ID},{IMAGE_ID}", IMAGE_ID[:-1] + "g", IMAGE_ID[:-1] + "１", "../../etc/passwd", "0" * 10_000),
     ),
-    "status": ("", "Succeeded", "deleted", "succeeded,failed", "unsettled"),
+    "status": ("", "Succeeded", "trashed", "succeeded,failed", "unsettled"),
     "order": ("", "DESC", "random", "asc,desc"),
     "from": (
         *(
@@ -402,7 +402,7 @@ def test_a_header_that_does_not_verify_comes_before_all_else(event: MakeEvent) -
     [
         ("PUT", "/ai/generate", 405, "method_not_allowed", "POST"),
         ("DELETE", "/ai/datasets", 405, "method_not_allowed", "POST, GET"),
-        ("POST", f"/ai/generated-images/{IMAGE_ID}", 405, "method_not_allowed", "GET"),
+        ("POST", f"/ai/generated-images/{IMAGE_ID}", 405, "method_not_allowed", "GET, DELETE"),
         ("GET", "/ai/generated-image", 404, "not_found", None),
         ("GET", "/ai/generated-images/", 404, "not_found", None),
         ("GET", "/", 404, "not_found", None),

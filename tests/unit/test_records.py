@@ -84,7 +84,7 @@ def test_answers_name_the_same_words_as_requests() -> None:
     assert set(schemas.GenerateRequest.model_fields) <= set(records.COLUMNS)
     assert set(datasets.COLUMNS) == set(schemas.Dataset.model_fields)
     status = next(parameter for parameter in LIST_IMAGES if parameter.name == "status")
-    assert status.schema["enum"] == [*records.STATUSES, "all"]
+    assert status.schema["enum"] == [*records.STATUSES, records.DELETED, "all"]
     assert schemas.Image.model_json_schema()["properties"]["status"]["enum"] == list(records.STATUSES)
     assert set(_MIME) == {"png", "jpg", "webp"}
 

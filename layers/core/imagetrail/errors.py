@@ -106,11 +106,11 @@ class MethodNotAllowed(ImagetrailError):
 
 
 class Conflict(ImagetrailError):
-    """Somebody else changed the same thing first."""
+    """The thing is not in a state for this, or no longer in the one the caller knew."""
 
     status = 409
     code = "conflict"
-    title = "Somebody else was faster"
+    title = "As things stand this cannot be done"
 
 
 class InProgress(Conflict):

@@ -12,7 +12,7 @@ from imagetrail import cursors, moments
 from imagetrail.cursors import Position
 from imagetrail.dynamo import Expression
 from imagetrail.errors import Invalid, NotFound, Unauthenticated
-from imagetrail.records import public, shelf
+from imagetrail.records import DELETED, public, shelf
 
 if TYPE_CHECKING:
     from imagetrail.callers import Caller
@@ -39,7 +39,7 @@ _TEXTS = ("prompt", "full_prompt", "negative_prompt")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryQuery:
-    """What to list. `from_` is included, `to` is not; `status` may be `all`."""
+    """What to list. `from_` is included, `to` is not; `status` may be `deleted` or `all` of the others."""
 
     limit: int = 50
     offset: int = 0
@@ -70,7 +70,7 @@ class History:
 
     def get(self, caller: Caller, image_id: str, public_url: str) -> dict[str, Any]:
         """One record. Raises NotFound, also for a record the caller may not see."""
-        sees_all = self._sees_all(caller)
+        sees_all = self.sees_all(caller)
         # A read just after the write may miss it: only then is the dearer, consistent read made.
         record = self._dynamo.get(self._table, image_id) or self._dynamo.get(self._table, image_id, consistent=True)
         if record is None or not (sees_all or caller.owns(record["owner"])):
@@ -97,22 +97,23 @@ class History:
             "next_cursor": None if next_after is None else cursors.encode(next_after, scope),
         }
 
-    def _sees_all(self, caller: Caller) -> bool:
+    def sees_all(self, caller: Caller) -> bool:
+        """Whether the caller sees everybody's records. Raises Unauthenticated where nobody sees any without a token."""
         if caller.user_id is None and self._anonymous_history == "none":
             raise Unauthenticated("This deployment shows its history to signed-in callers only.", with_token=False)
         return caller.is_admin or (caller.user_id is None and self._anonymous_history == "all")
 
     def _scope(self, caller: Caller, query: HistoryQuery) -> tuple[str | None, ...]:
         bounds = (None if moment is None else moments.to_text(moment) for moment in (query.from_, query.to))
-        seen = "all" if self._sees_all(caller) else "own"
+        seen = "all" if self.sees_all(caller) else "own"
         return (caller.owner, seen, query.dataset_id, query.status, query.order, *bounds)
 
     def _source(self, caller: Caller, query: HistoryQuery) -> _Source:
         dataset_id, status, owner = query.dataset_id, query.status, caller.owner
-        visible = "attribute_not_exists(#deleted_at)"
-        if status != "all":
+        visible = f"attribute_{'exists' if status == DELETED else 'not_exists'}(#deleted_at)"
+        if status not in (DELETED, "all"):
             visible += " AND #status = :status"
-        if self._sees_all(caller):
+        if self.sees_all(caller):
             keep = Expression(visible, {"status": status})
             if dataset_id is not None:
                 return _Source(BY_DATASET, "dataset_id", [dataset_id], keep)

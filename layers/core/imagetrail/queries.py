@@ -9,7 +9,7 @@ from uuid import UUID
 from imagetrail import moments
 from imagetrail.errors import Invalid
 from imagetrail.history import MAX_OFFSET
-from imagetrail.records import STATUSES
+from imagetrail.records import DELETED, STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -127,7 +127,7 @@ LIST_IMAGES: tuple[Parameter, ...] = (
     Whole("offset", 0, MAX_OFFSET, 0),
     Opaque("cursor"),
     Identifier("dataset_id"),
-    OneOf("status", (*STATUSES, "all"), "succeeded"),
+    OneOf("status", (*STATUSES, DELETED, "all"), "succeeded"),
     Moment("from"),
     Moment("to"),
     OneOf("order", ("desc", "asc"), "desc"),

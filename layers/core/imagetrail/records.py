@@ -52,6 +52,7 @@ COLUMNS = (
     "deleted_at",
 )
 STATUSES = ("pending", "succeeded", "failed", "blocked")
+DELETED = "deleted"
 UNSETTLED = "unsettled"
 WORKING = ("holds", "candidates", "queued", "claim")
 """What a record carries only while it is pending: reservations, models to ask, and who works on it."""
@@ -81,7 +82,7 @@ def shelf(state: str, owner: str, dataset_id: str | None = None) -> str:
 def index_keys(record: Mapping[str, Any]) -> Item:
     """The attributes that place a record in the indexes; None takes it out of one."""
     owner, dataset_id = owner_of(record.get("user_id")), record.get("dataset_id")
-    state = "deleted" if record.get("deleted_at") else record["status"]
+    state = DELETED if record.get("deleted_at") else record["status"]
     return {
         "owner": owner,
         "created_day": record["created_at"][:10],

@@ -31,6 +31,7 @@ class Settings:
     ledger_table: str
     bucket: str
     generation_queue: str
+    distribution: str
     model: str
     public_url: str
     auth_issuer: str
@@ -81,6 +82,7 @@ class Settings:
             ledger_table=required("LEDGER_TABLE"),
             bucket=required("BUCKET"),
             generation_queue=environment.get("GENERATION_QUEUE", ""),
+            distribution=environment.get("DISTRIBUTION", ""),
             model=environment.get("MODEL", "procedural"),
             public_url=environment.get("PUBLIC_URL", ""),
             auth_issuer=environment.get("AUTH_ISSUER", ""),

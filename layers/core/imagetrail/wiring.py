@@ -22,10 +22,13 @@ if TYPE_CHECKING:
 
     from imagetrail.allowances import Limits
     from imagetrail.datasets import Datasets
+    from imagetrail.edge import Edge
+    from imagetrail.emptying import Emptying
     from imagetrail.generation import Generation
     from imagetrail.history import History
     from imagetrail.http import Request, Response
     from imagetrail.idempotency import Once
+    from imagetrail.images import Images
     from imagetrail.ledger import Ledger
     from imagetrail.models import ImageModel
     from imagetrail.models.catalog import Catalog
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from imagetrail.settling import Sweep
     from imagetrail.submission import Submission
     from imagetrail.tokens import Verifier
+    from imagetrail.trash import Trash
     from imagetrail.usage import Usage
     from imagetrail.worker import Worker
 
@@ -138,6 +142,43 @@ class Deployment:
 
         s = self.settings
         return History(self.dynamo, s.images_table, Days(self.dynamo, s.ledger_table), s.anonymous_history)
+
+    @cached_property
+    def images(self) -> Images:
+        """The records, to be changed."""
+        from imagetrail.images import Images
+
+        return Images(dynamo=self.dynamo, table=self.settings.images_table, sees_all=self.history.sees_all)
+
+    @cached_property
+    def trash(self) -> Trash:
+        """Where images are thrown."""
+        from imagetrail.trash import Trash
+
+        return Trash(images=self.images, bucket=self.bucket)
+
+    @cached_property
+    def emptying(self) -> Emptying:
+        """What the trash does by itself."""
+        from imagetrail.emptying import Emptying
+
+        return Emptying(
+            dynamo=self.dynamo,
+            table=self.settings.images_table,
+            bucket=self.bucket,
+            edge=self.edge,
+            executor=self.executor,
+        )
+
+    @cached_property
+    def edge(self) -> Edge:
+        """The distribution that keeps copies of the pixels."""
+        from imagetrail.edge import URL as EDGE_URL
+        from imagetrail.edge import Edge
+
+        s = self.settings
+        endpoint = Endpoint("cloudfront", "us-east-1", self.credentials, s.endpoint_url or EDGE_URL)
+        return Edge(self._closing.enter_context(closing(endpoint)), s.distribution)
 
     @cached_property
     def datasets(self) -> Datasets:
