@@ -9,13 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
+from uuid import UUID
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from imagetrail import provenance
-from imagetrail.schemas import Dataset, DatasetPage, GeneratedImage, Image, ImagePage, ModelPage, Problem
+from imagetrail.schemas import BatchResult, Dataset, DatasetPage, GeneratedImage, Image, ImagePage, ModelPage, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -208,6 +209,49 @@ def test_the_trash_over_http(service: Service, anonymous: Client, sign_in: Calla
     unowned = anonymous.generate().json["id"]
     assert anonymous.call("DELETE", f"/ai/generated-images/{unowned}").problem().code == "forbidden"
     assert sign_in("root", "admin").call("DELETE", f"/ai/generated-images/{unowned}").status == 200
+
+
+def test_favorites_and_batches_over_http(anonymous: Client, sign_in: Callable[..., Client]) -> None:
+    caller, images = sign_in("collector"), "/ai/generated-images"
+    ids = [caller.generate(format="jpg").json["id"] for _ in range(3)][::-1]
+    marked = caller.call("PUT", f"{images}/{ids[1]}/favorite")
+    assert (marked.status, Image.model_validate_json(marked.body).favorite) == (200, True)
+    assert caller.call("PUT", f"{images}/{ids[1]}/favorite").json == marked.json
+    assert caller.get(images, favorite="true").json["images"] == [marked.json]
+    assert caller.get(images, favorite="false").problem().errors
+    assert sign_in("root", "admin").get(images, favorite="true").json["count"] >= 1
+    assert anonymous.call("PUT", f"{images}/{ids[1]}/favorite").status == 404
+    assert caller.call("DELETE", f"{images}/{ids[1]}/favorite").json["favorite"] is False
+    assert caller.get(images, favorite="true").json["images"] == []
+    answer = caller.call("POST", f"{images}/batch", {"action": "delete", "ids": [ids[0], ids[1]]})
+    assert (answer.status, BatchResult.model_validate_json(answer.body).succeeded) == (200, 2)
+    assert [image["id"] for image in caller.get(images).json["images"]] == [ids[2]]
+    answer = caller.call("POST", f"{images}/batch", {"action": "restore", "filter": {"from": "2020-01-01"}})
+    assert answer.json["succeeded"] == 2
+    assert [image["id"] for image in caller.get(images).json["images"]] == ids
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "action"),
+        ({"action": "burn", "ids": [str(UUID(int=1))]}, "action"),
+        ({"action": "delete"}, "body"),
+        ({"action": "delete", "ids": [str(UUID(int=1))], "filter": {}}, "body"),
+        ({"action": "delete", "ids": [str(UUID(int=1))], "cursor": "x"}, "body"),
+        ({"action": "delete", "ids": []}, "ids"),
+        ({"action": "delete", "ids": ["x"]}, "ids.0"),
+        ({"action": "delete", "ids": [str(UUID(int=n)) for n in range(201)]}, "ids"),
+        ({"action": "delete", "filter": {"limit": 5}}, "filter.limit"),
+        ({"action": "delete", "filter": {"from": "yesterday"}}, "filter.from"),
+        ({"action": "delete", "filter": {"from": "2026-01-02", "to": "2026-01-01"}}, "filter"),
+        ({"action": "delete", "filter": {"favorite": False}}, "filter.favorite"),
+    ],
+)
+def test_bad_batches(anonymous: Client, body: dict[str, Any], field: str) -> None:
+    answer = anonymous.call("POST", "/ai/generated-images/batch", body)
+    assert answer.status == 422, answer.body
+    assert field in [error.field for error in answer.problem().errors or ()], answer.body
 
 
 def run_function(service: Service, name: str) -> Any:

@@ -9,22 +9,22 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
 
-from imagetrail import moments
 from imagetrail.callers import ANONYMOUS, Caller
-from imagetrail.dynamo import Expression
 from imagetrail.errors import Conflict, Forbidden, NotFound, Unavailable
 from imagetrail.history import HistoryQuery
-from imagetrail.records import image_key, index_keys, stored, thumbnail_key
+from imagetrail.records import image_key, index_keys, thumbnail_key
 from imagetrail.settings import Settings
 from imagetrail.trash import KEPT, find_pixels
 from imagetrail.wiring import Deployment
 from tests.integration.fault_proxy import Fault, Proxy, proxy_to
+from tests.integration.made import made
 from tests.integration.trash_once import empty
 
 if TYPE_CHECKING:
@@ -65,30 +65,8 @@ def caller() -> Caller:
 
 @pytest.fixture
 def make(deployment: Deployment, caller: Caller) -> Make:
-    """Makes a record with its pixels, without painting any."""
-
-    def make(owner: Caller = caller, **columns: Any) -> Record:
-        now = datetime.now(UTC)
-        record = {
-            "id": moments.new_id(now),
-            "user_id": owner.user_id,
-            "prompt": "a red fox",
-            "full_prompt": "a red fox",
-            "aspect_ratio": "1:1",
-            "quality": "standard",
-            "format": "png",
-            "resolution": "1K",
-            "created_at": moments.to_text(now),
-        }
-        record |= stored(record, b"pixels") | columns
-        if record["status"] == "succeeded":
-            for key in (image_key(record), thumbnail_key(record)):
-                deployment.bucket.put(key, b"pixels", "image/png", cache_control="public", tags={})
-        record |= index_keys(record)
-        deployment.dynamo.put(deployment.settings.images_table, record, Expression("attribute_not_exists(#id)"))
-        return record
-
-    return make
+    """Makes records of the caller with their pixels."""
+    return partial(made, deployment, caller)
 
 
 def now_of(deployment: Deployment, record: Record) -> Record | None:
@@ -177,7 +155,7 @@ def test_twice_is_as_good_as_once(deployment: Deployment, caller: Caller, make: 
 
 
 def test_who_may_throw_away_what(deployment: Deployment, caller: Caller, make: Make) -> None:
-    nobodys, hers = make(ANONYMOUS), make()
+    nobodys, hers = made(deployment, ANONYMOUS), make()
     for change in (deployment.trash.throw, deployment.trash.restore):
         with pytest.raises(NotFound):
             change(Caller("somebody else"), hers["id"])

@@ -123,6 +123,11 @@ def test_what_follows_from_the_bytes(record: Record) -> None:
         ({"user_id": None}, {"owner": "anonymous", "shelf": "succeeded anonymous"}),
         ({"deleted_at": "2026-03-01T00:00:00.000000Z"}, {"shelf": "deleted user:alice"}),
         ({"dataset_id": None}, {"dataset_shelf": None}),
+        ({}, {"favorite_shelf": None, "dataset_favorite_shelf": None}),
+        ({"favorite": True}, {"favorite_shelf": "favorite user:alice"}),
+        ({"favorite": True, "dataset_id": None}, {"dataset_favorite_shelf": None}),
+        ({"favorite": True, "status": "failed"}, {"favorite_shelf": None, "dataset_favorite_shelf": None}),
+        ({"favorite": True, "deleted_at": "2026-03-01T00:00:00.000000Z"}, {"favorite_shelf": None}),
     ],
 )
 def test_the_partitions_of_a_record(record: Record, changes: Record, expected: Record) -> None:

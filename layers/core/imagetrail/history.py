@@ -12,7 +12,7 @@ from imagetrail import cursors, moments
 from imagetrail.cursors import Position
 from imagetrail.dynamo import Expression
 from imagetrail.errors import Invalid, NotFound, Unauthenticated
-from imagetrail.records import DELETED, public, shelf
+from imagetrail.records import DELETED, FAVORITE, public, shelf
 
 if TYPE_CHECKING:
     from imagetrail.callers import Caller
@@ -25,6 +25,8 @@ BY_DATASET = "idx_generated_images_dataset_id"
 BY_DAY = "idx_generated_images_created_at"
 BY_SHELF = "idx_generated_images_shelf"
 BY_DATASET_SHELF = "idx_generated_images_dataset_shelf"
+BY_FAVORITE = "idx_generated_images_favorite_shelf"
+BY_DATASET_FAVORITE = "idx_generated_images_dataset_favorite_shelf"
 
 MAX_OFFSET = 10_000
 _CALLS_PER_PAGE = 8
@@ -46,6 +48,7 @@ class HistoryQuery:
     cursor: str | None = None
     dataset_id: str | None = None
     status: str = "succeeded"
+    favorite: bool = False
     from_: datetime | None = None
     to: datetime | None = None
     order: str = "desc"
@@ -106,18 +109,27 @@ class History:
     def _scope(self, caller: Caller, query: HistoryQuery) -> tuple[str | None, ...]:
         bounds = (None if moment is None else moments.to_text(moment) for moment in (query.from_, query.to))
         seen = "all" if self.sees_all(caller) else "own"
-        return (caller.owner, seen, query.dataset_id, query.status, query.order, *bounds)
+        favorite = FAVORITE if query.favorite else None
+        return (caller.owner, seen, query.dataset_id, query.status, favorite, query.order, *bounds)
 
     def _source(self, caller: Caller, query: HistoryQuery) -> _Source:
         dataset_id, status, owner = query.dataset_id, query.status, caller.owner
+        if query.favorite and status not in ("succeeded", "all"):
+            return _Source(BY_FAVORITE, "favorite_shelf", [])  # only what can be looked at is a favourite
         visible = f"attribute_{'exists' if status == DELETED else 'not_exists'}(#deleted_at)"
         if status not in (DELETED, "all"):
             visible += " AND #status = :status"
         if self.sees_all(caller):
+            if query.favorite:
+                visible += " AND attribute_exists(#favorite_shelf)"
             keep = Expression(visible, {"status": status})
             if dataset_id is not None:
                 return _Source(BY_DATASET, "dataset_id", [dataset_id], keep)
             return _Source(BY_DAY, "created_day", self._days.between(query.from_, query.to), keep)
+        if query.favorite and dataset_id is not None:
+            return _Source(BY_DATASET_FAVORITE, "dataset_favorite_shelf", [shelf(FAVORITE, owner, dataset_id)])
+        if query.favorite:
+            return _Source(BY_FAVORITE, "favorite_shelf", [shelf(FAVORITE, owner)])
         if status != "all":
             if dataset_id is not None:
                 return _Source(BY_DATASET_SHELF, "dataset_shelf", [shelf(status, owner, dataset_id)])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imagetrail.dynamo import ConditionFailedError, Expression, assignment
-from imagetrail.errors import Forbidden, NotFound, Unavailable
+from imagetrail.errors import Conflict, Forbidden, NotFound, Unavailable
 from imagetrail.records import index_keys
 
 if TYPE_CHECKING:
@@ -50,6 +50,18 @@ class Images:
                 continue
             return {name: value for name, value in {**changed, **moved}.items() if value is not None}
         raise Unavailable("Many are changing this image at once. Please try again shortly.")
+
+    def mark(self, caller: Caller, image_id: str, *, favorite: bool) -> Item:
+        """The record, as a favourite or not; in the trash it keeps its mark. Raises as `change`, and Conflict."""
+
+        def decide(record: Item) -> Item:
+            if record.get("favorite", False) is favorite:
+                return {}
+            if favorite and record["status"] != "succeeded":
+                raise Conflict("Only an image that was made can be a favourite; there is none in this record.")
+            return {"favorite": favorite or None}
+
+        return self.change(caller, image_id, decide, anonymously=True)
 
     def _owned(self, caller: Caller, image_id: str, *, anonymously: bool) -> Item:
         sees_all = self.sees_all(caller)

@@ -69,6 +69,24 @@ class OneOf:
 
 
 @dataclass(frozen=True, slots=True)
+class Only:
+    """A filter that is `true` or not given."""
+
+    name: str
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the value."""
+        return {"type": "boolean", "const": True}
+
+    def parse(self, text: str) -> bool:
+        """True, and nothing else."""
+        if text != "true":
+            raise ValueError("must be true, or be left out")
+        return True
+
+
+@dataclass(frozen=True, slots=True)
 class Identifier:
     """A UUID."""
 
@@ -128,6 +146,7 @@ LIST_IMAGES: tuple[Parameter, ...] = (
     Opaque("cursor"),
     Identifier("dataset_id"),
     OneOf("status", (*STATUSES, DELETED, "all"), "succeeded"),
+    Only("favorite"),
     Moment("from"),
     Moment("to"),
     OneOf("order", ("desc", "asc"), "desc"),

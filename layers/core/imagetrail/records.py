@@ -52,7 +52,7 @@ COLUMNS = (
     "deleted_at",
 )
 STATUSES = ("pending", "succeeded", "failed", "blocked")
-DELETED = "deleted"
+DELETED, FAVORITE = "deleted", "favorite"
 UNSETTLED = "unsettled"
 WORKING = ("holds", "candidates", "queued", "claim")
 """What a record carries only while it is pending: reservations, models to ask, and who works on it."""
@@ -83,11 +83,14 @@ def index_keys(record: Mapping[str, Any]) -> Item:
     """The attributes that place a record in the indexes; None takes it out of one."""
     owner, dataset_id = owner_of(record.get("user_id")), record.get("dataset_id")
     state = DELETED if record.get("deleted_at") else record["status"]
+    favorite = bool(record.get("favorite")) and state == "succeeded"
     return {
         "owner": owner,
         "created_day": record["created_at"][:10],
         "shelf": shelf(state, owner),
         "dataset_shelf": shelf(state, owner, dataset_id) if dataset_id else None,
+        "favorite_shelf": shelf(FAVORITE, owner) if favorite else None,
+        "dataset_favorite_shelf": shelf(FAVORITE, owner, dataset_id) if favorite and dataset_id else None,
         "unsettled": UNSETTLED if record["status"] == "pending" else None,
     }
 

@@ -6,12 +6,23 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+
+from imagetrail import moments
 
 from imagetrail.queries import Identifier
 
 MAX_PROMPT = 10_000
 MAX_SEED = 4_294_967_294
+MAX_IDS = 200
 
 AspectRatio = Literal["1:1", "16:9", "9:16", "4:3", "3:4", "3:2", "2:3", "4:5", "5:4", "21:9", "9:21"]
 Quality = Literal["draft", "standard", "high"]
@@ -71,6 +82,48 @@ class DatasetFields(RequestBody):
     vibe: Vibe | None = None
     unique_visual_elements: Elements = Field(default_factory=list)
     visibility: Visibility | None = Field(None, description="private when absent; always public without a token")
+
+
+def _moment(value: object) -> object:
+    return moments.from_text(value) if isinstance(value, str) else value
+
+
+Moment = Annotated[datetime, BeforeValidator(_moment)]
+
+
+class ImageFilter(RequestBody):
+    """What to act on: the images that GET /ai/generated-images lists for the same words."""
+
+    dataset_id: Id | None = None
+    status: Literal[Status, "deleted", "all"] | None = Field(
+        None, description="succeeded when absent; deleted for restore"
+    )
+    favorite: Literal[True] | None = None
+    from_: Moment | None = Field(None, alias="from", description="Included")
+    to: Moment | None = Field(None, description="Not included")
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> ImageFilter:
+        if self.from_ is not None and self.to is not None and self.from_ >= self.to:
+            raise ValueError("to must be later than from")
+        return self
+
+
+class BatchRequest(RequestBody):
+    """One action on many images: give either `ids` or `filter`, which may be empty for all."""
+
+    action: Literal["delete", "restore", "favorite", "unfavorite"]
+    ids: Annotated[list[Id], Field(min_length=1, max_length=MAX_IDS)] | None = None
+    filter: ImageFilter | None = None
+    cursor: str | None = Field(None, description="The next_cursor of an answer to the same action and filter")
+
+    @model_validator(mode="after")
+    def _is_one_of_two(self) -> BatchRequest:
+        if (self.ids is None) == (self.filter is None):
+            raise ValueError("give either ids or filter")
+        if self.ids is not None and self.cursor is not None:
+            raise ValueError("cursor goes with filter")
+        return self
 
 
 def _left_out() -> Any:
@@ -157,6 +210,24 @@ class ImagePage(_Answer):
     offset: int
     limit: int
     next_cursor: str | None = Field(description="Where the next page starts; null at the end")
+
+
+class BatchItem(_Answer):
+    """What became of one image: 200, or the status, code and detail of the problem it met."""
+
+    id: UUID
+    status: int
+    code: str | None
+    detail: str | None
+
+
+class BatchResult(_Answer):
+    """What became of many images."""
+
+    succeeded: int
+    failed: int
+    results: list[BatchItem]
+    next_cursor: str | None = Field(description="There is more in the filter: send it again with this as cursor")
 
 
 class Dataset(_Answer):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from imagetrail.allowances import Limits
+    from imagetrail.batch import Batch
     from imagetrail.datasets import Datasets
     from imagetrail.edge import Edge
     from imagetrail.emptying import Emptying
@@ -156,6 +157,16 @@ class Deployment:
         from imagetrail.trash import Trash
 
         return Trash(images=self.images, bucket=self.bucket)
+
+    @cached_property
+    def batch(self) -> Batch:
+        """Many changes at once."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        from imagetrail.batch import AT_ONCE, Batch
+
+        threads = self._closing.enter_context(ThreadPoolExecutor(AT_ONCE))
+        return Batch(history=self.history, images=self.images, trash=self.trash, executor=threads)
 
     @cached_property
     def emptying(self) -> Emptying:

@@ -1,0 +1,12 @@
+"""PUT /ai/generated-images/{image_id}/favorite"""
+
+from imagetrail import records
+from imagetrail.http import Request, Response
+from imagetrail.wiring import deployment, endpoint
+
+
+@endpoint(answers={200: "Image"}, problems=(403, 409))
+def handler(request: Request) -> Response:
+    """Mark an image as a favourite."""
+    record = deployment().images.mark(request.caller, request.path_id("image_id"), favorite=True)
+    return Response(200, records.public(record, request.public_url))
