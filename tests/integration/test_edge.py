@@ -42,7 +42,7 @@ def cloudfront() -> Iterator[Vendor]:
 @pytest.fixture
 def edge(cloudfront: Vendor) -> Iterator[Edge]:
     endpoint = Endpoint(
-        "cloudfront", "us-east-1", Credentials("AKIDEXAMPLE", "secret"), cloudfront.url, pause=lambda _: None
+        "cloudfront", "us-east-1", lambda: Credentials("AKIDEXAMPLE", "secret"), cloudfront.url, pause=lambda _: None
     )
     with closing(endpoint):
         yield Edge(endpoint, "E1EXAMPLE")
@@ -87,7 +87,9 @@ def test_too_many_paths_are_all_paths(cloudfront: Vendor, edge: Edge) -> None:
 
 def test_nothing_to_forget_and_nowhere_to_forget_it(cloudfront: Vendor, edge: Edge) -> None:
     edge.forget([], because=["x"])
-    Edge(Endpoint("cloudfront", "us-east-1", Credentials("a", "b"), cloudfront.url), "").forget(["/a"], because=["x"])
+    Edge(Endpoint("cloudfront", "us-east-1", lambda: Credentials("a", "b"), cloudfront.url), "").forget(
+        ["/a"], because=["x"]
+    )
     assert cloudfront.received == 0
 
 

@@ -17,7 +17,6 @@ from pydantic import (
 )
 
 from imagetrail import moments
-
 from imagetrail.queries import Identifier
 
 MAX_PROMPT = 10_000
