@@ -61,7 +61,7 @@ class Client:
     def call(
         self, method: str, path: str, body: Any = None, said: dict[str, str] | None = None, **query: Any
     ) -> Answer:
-        connection = HTTPConnection(self.netloc, timeout=30)
+        connection = HTTPConnection(self.netloc, timeout=120)
         try:
             data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
             target = f"{path}?{urlencode(query)}" if query else path

@@ -44,7 +44,7 @@ PROMPT = "a lighthouse of secret red glass"
 REQUEST = ImageRequest(
     prompt=PROMPT, seed=1234567, aspect_ratio="1:1", resolution="1K", width=1024, height=1024, seconds=10
 )
-OVERRUN_SECONDS = 0.3
+OVERRUN_SECONDS = 5.0
 _Error = TypeVar("_Error", ModelFailed, Blocked)
 
 
