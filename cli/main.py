@@ -125,10 +125,7 @@ def recover(parts: Opened, start_after: str) -> None:
     """
     from cli.recover import Recovery
 
-    def tell(key: str, reason: str) -> None:
-        click.echo(f"{key}\t{reason}")
-
-    recovery = Recovery.of(parts, tell)
+    recovery = Recovery.of(parts, lambda key, reason: say(f"{key}\t{reason}"))
     try:
         with progress_bar("Images") as progress:
             recovery.run(start_after, by_time_of_id(progress))
@@ -171,10 +168,10 @@ def check(parts: Opened, *, deep: bool) -> None:
     with progress_bar("Listing and reading") as progress:
         inspection = Check.of(parts, deep=deep)
         for finding in inspection.run(progress):
-            click.echo(f"{finding.what}\t{finding.where}")
+            say(f"{finding.what}\t{finding.where}")
             found += 1
     seen = f"{inspection.records} records and {inspection.objects_seen} objects"
-    click.echo(f"{found or 'no'} findings in {seen}", err=True)
+    click.echo(f"found in {seen}: {found or 'nothing'}", err=True)
     if found:
         raise SystemExit(FINDINGS)
 
@@ -218,9 +215,17 @@ def by_time_of_id(progress: Callable[[float], None]) -> Callable[[str], None]:
     return passed
 
 
+def say(line: str) -> None:
+    """A line of the answer, in place of the bar, which is drawn again below it."""
+    if sys.stderr.isatty():
+        click.echo("\r\033[K", err=True, nl=False)
+    click.echo(line)
+
+
 @contextmanager
 def progress_bar(label: str) -> Iterator[Callable[[float], None]]:
     """A bar on standard error, where that is a terminal; it is told the share that is done."""
     steps = 1000
     with click.progressbar(length=steps, label=label, file=sys.stderr) as bar:
         yield lambda done: bar.update(round(done * steps) - bar.pos)
+        bar.update(steps - bar.pos)

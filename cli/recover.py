@@ -131,7 +131,9 @@ class Recovery:
         try:
             dynamo.put(table, record, Expression("attribute_not_exists(#id)"))
         except ConditionFailedError:
-            return {"present"}
+            ours = {name: value for name, value in record.items() if value is not None}
+            if dynamo.get(table, record["id"], consistent=True) != ours:  # else the answer to our first try was lost
+                return {"present"}
         if self.objects.size(key) is None:  # deleted with its record, after that was looked for
             dynamo.delete(table, record["id"], Expression("#sha256 = :sha256", {"sha256": record["sha256"]}))
             return {"gone"}

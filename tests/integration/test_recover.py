@@ -14,9 +14,11 @@ from cli.recover import Recovery, Report
 from imagetrail import provenance
 from imagetrail.callers import ANONYMOUS, Caller
 from imagetrail.dynamo import assignment
+from imagetrail.errors import Unavailable
 from imagetrail.history import HistoryQuery
 from imagetrail.records import COLUMNS, embeddable, image_key, index_keys, thumbnail_key
 from local.testing import deployed
+from tests.integration.fault_proxy import Fault, proxy_to
 from tests.integration.operated import EXISTS, generate, held, lose, operated
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from cli.deployments import Opened
     from imagetrail.dynamo import Item
     from tests.conftest import Stack
+    from tests.integration.fault_proxy import Kind
 
 
 @pytest.fixture(scope="module")
@@ -193,6 +196,33 @@ def test_an_interrupted_run_goes_on_where_it_was(parts: Opened, caller: Caller) 
     assert held(parts, made[0][7:43]) == {}
     assert recover(parts, start_after=first).report.recovered == 1
     parts.deployment.bucket.delete(first)
+
+
+@pytest.mark.parametrize("kind", ["throttle", "cut after"])
+@pytest.mark.parametrize("step", ["GetItem images", "s3 GET", "PutItem images", "UpdateItem ledger", "s3 PUT"])
+def test_a_run_that_aws_lets_down_loses_nothing(stack: Stack, caller: Caller, step: str, kind: Kind) -> None:
+    given = stack.environment("GenerateImage")
+    tables = {given["IMAGES_TABLE"]: "images", given["LEDGER_TABLE"]: "ledger"}
+    with proxy_to(stack.endpoint, tables) as proxy, operated(stack, AWS_ENDPOINT_URL=proxy.url) as parts:
+        record = generate(parts, caller)
+        before = image_key(record)[:-8]
+
+        def lose_all() -> None:
+            lose(parts, record["id"])
+            parts.deployment.bucket.delete(thumbnail_key(record))
+
+        lose_all()
+        fault = proxy.inject(Fault(step, kind, times=1))
+        assert recover(parts, before).report.recovered == fault.met == 1
+        proxy.fault = None
+        lose_all()
+        proxy.inject(Fault(step, kind))
+        with pytest.raises(Unavailable):
+            recover(parts, before)
+        proxy.fault = None
+        recover(parts, before)
+        assert columns(held(parts, record["id"])) == columns(record)
+        assert parts.deployment.bucket.get(thumbnail_key(record)) is not None
 
 
 class Meanwhile(Objects):
