@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -19,13 +21,21 @@ from local.parameters import variable
 from local.problem import ProblemError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 LOCAL_STACK = "imagetrail"
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A deployment, and boto3's clients for what only operators do: listing its bucket and scanning its tables."""
+
+    deployment: Deployment
+    client: Callable[[str], Any]
+
+
 @contextmanager
-def opened(stack: str | None, region: str | None, profile: str | None) -> Iterator[Deployment]:
+def opened(stack: str | None, region: str | None, profile: str | None) -> Iterator[Opened]:
     """The stack of this name in the account of the usual AWS credentials, or the local one. Raises ProblemError."""
     session, endpoint = _local() if stack is None else _deployed(region, profile)
     held = session.get_credentials()
@@ -40,7 +50,7 @@ def opened(stack: str | None, region: str | None, profile: str | None) -> Iterat
     except BotoCoreError as error:
         raise ProblemError(f"AWS cannot be asked: {error}") from None
     with closing(Deployment(settings, credentials)) as deployment:
-        yield deployment
+        yield Opened(deployment, partial(session.client, endpoint_url=endpoint))
 
 
 def _local() -> tuple[Any, str | None]:

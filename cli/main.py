@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
+import time
+import traceback
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import click
 
@@ -14,10 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from decimal import Decimal
 
+    from cli.deployments import Opened
     from cli.recost import Sum
-    from imagetrail.wiring import Deployment
 
-TROUBLE = 2
+FINDINGS, TROUBLE = 1, 2
+_AGAIN = "what is done stays done, run it again to go on"
 _DAY = click.DateTime(["%Y-%m-%d"])
 
 
@@ -35,19 +39,19 @@ def command() -> None:
     .imagetrail). With --stack NAME it works on a deployed one, with the usual AWS credentials, which need to read the
     stack's description and to use its tables and its bucket.
 
-    Exit codes: 0 it is done, 1 `check` has findings, 2 it could not be done.
+    Exit codes: 0 it is done, 1 it is done and something was found, 2 it could not be done.
     """
 
 
 def on_a_deployment(run: Callable[..., None]) -> Callable[..., None]:
-    """Adds the options that choose a deployment, gives `run` the deployment, and tells people what went wrong."""
+    """Adds the options that choose a deployment, gives `run` its parts, and tells people what went wrong."""
 
     @click.option("--stack", metavar="NAME", help="A deployed stack; the local one if left out.")
     @click.option("--region", metavar="NAME", help="Where the stack is; as configured for AWS if left out.")
     @click.option("--profile", metavar="NAME", help="The AWS profile to use.")
     @wraps(run)
     def chosen(stack: str | None, region: str | None, profile: str | None, **options: Any) -> None:
-        from botocore.exceptions import BotoCoreError
+        from botocore.exceptions import BotoCoreError, ClientError
 
         from cli.deployments import opened
         from imagetrail.aws import AwsError
@@ -55,16 +59,23 @@ def on_a_deployment(run: Callable[..., None]) -> Callable[..., None]:
         from local.problem import ProblemError
 
         try:
-            with opened(stack, region, profile) as deployment:
-                run(deployment, **options)
+            with opened(stack, region, profile) as parts:
+                run(parts, **options)
         except ProblemError as error:
             raise Trouble(str(error)) from None
-        except AwsError as error:
-            raise Trouble(f"AWS refuses: {error}; what is done stays done, run it again to go on") from None
-        except Unavailable:
-            raise Trouble("AWS does not answer; what is done stays done, run it again to go on") from None
+        except (AwsError, ClientError) as error:
+            raise Trouble(f"AWS refuses: {error}; {_AGAIN}") from None
         except BotoCoreError as error:
-            raise Trouble(f"AWS cannot be asked: {error}") from None
+            raise Trouble(f"AWS cannot be asked: {error}; {_AGAIN}") from None
+        except Unavailable:
+            raise Trouble(f"AWS does not answer; {_AGAIN}") from None
+        except KeyboardInterrupt:
+            raise Trouble(f"stopped; {_AGAIN}") from None
+        except click.ClickException:
+            raise
+        except Exception:
+            traceback.print_exc()  # a defect is no finding: its exit code must not be that of one
+            raise SystemExit(TROUBLE) from None
 
     return chosen
 
@@ -75,9 +86,7 @@ def on_a_deployment(run: Callable[..., None]) -> Callable[..., None]:
 @click.option("--model", metavar="NAME", help="Only this model, such as stability-rest or stability-rest/core.")
 @click.option("--apply", is_flag=True, help="Write the new costs; without it they are only shown.")
 @on_a_deployment
-def recost(
-    deployment: Deployment, first: datetime | None, last: datetime | None, model: str | None, *, apply: bool
-) -> None:
+def recost(parts: Opened, first: datetime | None, last: datetime | None, model: str | None, *, apply: bool) -> None:
     """Compute what past images cost from today's table of prices.
 
     For when a price of the table was corrected: each record is priced by the row that was valid on its day. Records
@@ -88,7 +97,7 @@ def recost(
 
     day = timedelta(days=1)
     with progress_bar("Records") as progress:
-        sums = Recost(deployment=deployment, model=model, apply=apply).run(
+        sums = Recost(deployment=parts.deployment, model=model, apply=apply).run(
             first and first.replace(tzinfo=UTC), last and last.replace(tzinfo=UTC) - day, progress
         )
     click.echo(table(sums))
@@ -99,6 +108,72 @@ def recost(
         raise Trouble(f"{missed} records changed while they were looked at; run it again")
     if not apply and any(of_model.changed for of_model in sums.values()):
         click.echo("nothing is written yet; do it with --apply", err=True)
+
+
+@command.command()
+@click.option("--start-after", metavar="KEY", default="", help="Go on behind this key, as an interrupted run names it.")
+@on_a_deployment
+def recover(parts: Opened, start_after: str) -> None:
+    """Rebuild the table of images from the images in the bucket.
+
+    Every image carries its own record, and its owner as tags. Those without a record in the table get it back, with
+    all that follows from it; a record that is there is never written over, and an image in the trash stays there. What
+    cannot be recovered is named with the reason. Not in the pixels are favourites, failed generations, and, where
+    EmbedPrompt is false, the prompts. It may be stopped and run again at any time.
+
+    It ends with 1 if there was an image it could not recover.
+    """
+    from cli.recover import Recovery
+
+    recovery = Recovery.of(parts, lambda key, reason: say(f"{key}\t{reason}"))
+    try:
+        with progress_bar("Images") as progress:
+            recovery.run(start_after, by_time_of_id(progress))
+    except BaseException:
+        if recovery.report.after:
+            click.echo(f"to go on from here: --start-after {recovery.report.after}", err=True)
+        raise
+    report = recovery.report
+    click.echo(
+        f"{report.recovered} recovered, {report.present} had their record, {report.refused} could not be recovered",
+        err=True,
+    )
+    for count, what in (
+        (report.unowned, "recovered belong to nobody: they carry no owner"),
+        (report.promptless, "recovered have no prompts: EmbedPrompt was false when they were made"),
+        (report.thumbnails, "thumbnails were missing and made anew"),
+        (report.gone, "were deleted meanwhile"),
+    ):
+        if count:
+            click.echo(f"{count} {what}", err=True)
+    if report.refused:
+        raise SystemExit(FINDINGS)
+
+
+@command.command()
+@click.option("--deep", is_flag=True, help="Read every image, and compare its SHA-256 with its record's.")
+@on_a_deployment
+def check(parts: Opened, *, deep: bool) -> None:
+    """Compare the table of images with the bucket.
+
+    Names every record without its pixels, all pixels without their record, sizes that differ, images that are served
+    though they are in the trash or failed, and records that lists do not show. What changes meanwhile is looked at
+    again before it is named. Nothing is changed: `recover` brings records back.
+
+    It ends with 0 if nothing was found, and with 1 if something was.
+    """
+    from cli.check import Check
+
+    found = 0
+    with progress_bar("Listing and reading") as progress:
+        inspection = Check.of(parts, deep=deep)
+        for finding in inspection.run(progress):
+            say(f"{finding.what}\t{finding.where}")
+            found += 1
+    seen = f"{inspection.records} records and {inspection.objects_seen} objects"
+    click.echo(f"found in {seen}: {found or 'nothing'}", err=True)
+    if found:
+        raise SystemExit(FINDINGS)
 
 
 def table(sums: dict[str, Sum]) -> str:
@@ -125,9 +200,32 @@ def dollars(amount: Decimal) -> str:
     return f"${amount:,.3f}"
 
 
+def by_time_of_id(progress: Callable[[float], None]) -> Callable[[str], None]:
+    """Progress through keys that sort by the time in their ids, from the first one until now."""
+    now = time.time() * 1000
+    first: int | None = None
+
+    def passed(key: str) -> None:
+        nonlocal first
+        with suppress(ValueError):
+            moment = UUID(key.partition("/")[2].partition(".")[0]).int >> 80
+            first = moment if first is None else first
+            progress(min(max((moment - first) / max(now - first, 1), 0), 1))
+
+    return passed
+
+
+def say(line: str) -> None:
+    """A line of the answer, in place of the bar, which is drawn again below it."""
+    if sys.stderr.isatty():
+        click.echo("\r\033[K", err=True, nl=False)
+    click.echo(line)
+
+
 @contextmanager
 def progress_bar(label: str) -> Iterator[Callable[[float], None]]:
     """A bar on standard error, where that is a terminal; it is told the share that is done."""
     steps = 1000
     with click.progressbar(length=steps, label=label, file=sys.stderr) as bar:
         yield lambda done: bar.update(round(done * steps) - bar.pos)
+        bar.update(steps - bar.pos)

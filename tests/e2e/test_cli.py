@@ -33,7 +33,7 @@ def imagetrail(*words: str, **environment: str) -> subprocess.CompletedProcess[s
 def test_help_names_every_command() -> None:
     done = imagetrail("--help")
     assert done.returncode == 0
-    for word in ("recost", "make run", "--stack", "DATA_DIR", "Exit codes"):
+    for word in ("check", "recost", "recover", "make run", "--stack", "DATA_DIR", "Exit codes"):
         assert word in done.stdout
     assert "--apply" in imagetrail("recost", "-h").stdout
 
@@ -65,6 +65,29 @@ def test_what_stands_in_the_way_is_said(words: list[str], environment: dict[str,
     done = imagetrail("recost", *words, **environment, AWS_MAX_ATTEMPTS="1")
     assert done.returncode == 2
     assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_lost_record_is_named_and_recovered(service: Service) -> None:
+    image = Client(service.url).generate(format="webp").json
+    dynamodb, table = service.stack.client("dynamodb"), service.stack.outputs["ImagesTable"]
+    dynamodb.delete_item(TableName=table, Key={"id": {"S": image["id"]}})
+    folder = str(service.folder.path)
+    lost = imagetrail("check", DATA_DIR=folder)
+    assert lost.returncode == 1, lost.stderr
+    assert f"pixels without a record\timages/{image['id']}.webp" in lost.stdout.splitlines()
+    recovered = imagetrail("recover", DATA_DIR=folder)
+    assert recovered.returncode == 0, recovered.stdout + recovered.stderr
+    assert "1 recovered" in recovered.stderr
+    assert Client(service.url).get(f"/ai/generated-images/{image['id']}").json["prompt"] == image["prompt"]
+    assert image["id"] not in imagetrail("check", "--deep", DATA_DIR=folder).stdout
+
+
+def test_a_check_that_cannot_be_made_has_a_code_of_its_own(service: Service) -> None:
+    credentials = CREDENTIALS | {"AWS_ACCESS_KEY_ID": "AKIANOBODY", "AWS_SECRET_ACCESS_KEY": "wrong"}
+    done = imagetrail("check", "--stack", "imagetrail", AWS_ENDPOINT_URL=service.stack.endpoint, **credentials)
+    assert done.returncode == 2
+    assert "imagetrail" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -183,3 +183,7 @@ class Days:
         low = moments.to_text(first)[:10] if first else ""
         high = moments.to_text(last)[:10] if last else "9999-12-31"
         return [day for day in known if low <= day <= high]
+
+    def note(self, day: str) -> None:
+        """Notes that a day has records; to note it again changes nothing."""
+        self._dynamo.update(self._ledger, _DAYS, Expression("ADD #days :days", {"days": {day}}))

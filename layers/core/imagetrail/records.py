@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import TYPE_CHECKING, Any
 
 from imagetrail.callers import owner_of
@@ -136,3 +137,14 @@ def owner_tags(user_id: str | None) -> dict[str, str]:
     )
     pieces = [text[start : start + _TAG_CHARACTERS] for start in range(0, len(text), _TAG_CHARACTERS)]
     return {"owner" if n == 0 else f"owner-{n + 1}": piece for n, piece in enumerate(pieces)}
+
+
+def tagged_owner(tags: Mapping[str, str]) -> str | None:
+    """The user that `owner_tags` wrote down. Raises ValueError for tags that it did not write."""
+    names = ["owner", *(f"owner-{n}" for n in range(2, len(tags) + 2))]
+    text = "".join(tags.get(name, "") for name in names)
+    user_id = re.sub(b"=([0-9A-F]{2})", lambda escape: bytes.fromhex(escape[1].decode()), text.encode()).decode()
+    found = user_id if "owner" in tags else None
+    if owner_tags(found) != {name: tag for name, tag in tags.items() if name.partition("-")[0] == "owner"}:
+        raise ValueError("the tags do not name an owner")
+    return found
