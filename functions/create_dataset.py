@@ -1,5 +1,6 @@
 """POST /ai/datasets"""
 
+from imagetrail.datasets import etag
 from imagetrail.http import Request, Response
 from imagetrail.schemas import DatasetFields
 from imagetrail.wiring import deployment, endpoint
@@ -9,4 +10,4 @@ from imagetrail.wiring import deployment, endpoint
 def handler(request: Request) -> Response:
     """Create a brand dataset."""
     dataset = deployment().datasets.create(request.caller, request.body.model_dump())
-    return Response(201, dataset, {"location": f"/ai/datasets/{dataset['id']}"})
+    return Response(201, dataset, {"location": f"/ai/datasets/{dataset['id']}", "etag": etag(dataset)})

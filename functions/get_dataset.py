@@ -1,5 +1,6 @@
 """GET /ai/datasets/{dataset_id}"""
 
+from imagetrail.datasets import etag
 from imagetrail.http import Request, Response
 from imagetrail.wiring import deployment, endpoint
 
@@ -7,4 +8,5 @@ from imagetrail.wiring import deployment, endpoint
 @endpoint(answers={200: "Dataset"})
 def handler(request: Request) -> Response:
     """One dataset."""
-    return Response(200, deployment().datasets.get(request.caller, request.path_id("dataset_id")))
+    dataset = deployment().datasets.get(request.caller, request.path_id("dataset_id"))
+    return Response(200, dataset, {"etag": etag(dataset)})

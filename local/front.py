@@ -1,7 +1,8 @@
 """The front door: one origin for the pages, the API and the pixels, where CloudFront stands on AWS.
 
-`/ai/*` goes to the HTTP API as it came, `/images/*` and `/thumbnails/*` to objects of the bucket, for reading,
-and everything else to the pages. No answer shows that there is an emulator behind it.
+`/ai/*` goes to the HTTP API as it came, `/images/*` and `/thumbnails/*` to objects of the bucket, for reading, what
+is signed for the bucket itself (on AWS, for S3's own address) to the bucket, and everything else to the pages. No
+answer shows that there is an emulator behind it.
 """
 
 import asyncio
@@ -125,6 +126,8 @@ class FrontDoor:
     async def _answer(self, request: Request) -> Reply:
         if request.path == "/ai" or request.path.startswith("/ai/"):
             return await self._call(request)
+        if self._is_signed(request):
+            return await self._object(request)
         if request.method not in ("GET", "HEAD"):
             raise MethodNotAllowed("This can only be read.", headers={"allow": "GET, HEAD"})
         if pixels := _PIXELS.fullmatch(request.path):
@@ -147,6 +150,20 @@ class FrontDoor:
             raise _of_the_gateway(500)
         kept = [(name, value) for name, value in reply.headers if name not in _OF_THE_CONNECTION - {"content-length"}]
         return reply._replace(headers=kept)
+
+    def _is_signed(self, request: Request) -> bool:
+        """Whether this is for the bucket to judge: the upload of a form, or a read of a reference image."""
+        bucket = f"/{self.stack.outputs['Bucket']}"
+        if request.method == "POST":
+            return request.path == bucket and request.header("content-type").startswith("multipart/form-data")
+        read = request.method in ("GET", "HEAD") and "X-Amz-Signature=" in request.query
+        return read and request.path.startswith(f"{bucket}/references/")
+
+    async def _object(self, request: Request) -> Reply:
+        headers = [(name, value) for name, value in request.headers if name in ("content-type", "host", "range")]
+        reply = await self._ask(request.method, request.target, headers, request.body)
+        said = _SAID_OF_PIXELS | ({"content-length"} if request.method == "HEAD" else set())
+        return reply._replace(headers=[(name, value) for name, value in reply.headers if name in said])
 
     async def _pixels(self, request: Request, key: str) -> Reply:
         operation = "head_object" if request.method == "HEAD" else "get_object"

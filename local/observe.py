@@ -40,8 +40,12 @@ def bucket(client: Client, name: str, _expected: Mapping[str, Any]) -> Propertie
         {"ServerSideEncryptionByDefault": rule["ApplyServerSideEncryptionByDefault"]}
         for rule in encryption.get("Rules", [])
     ]
+    cors = _or_none(s3.get_bucket_cors, Bucket=name).get("CORSRules", [])
+    events = s3.get_bucket_notification_configuration(Bucket=name).get("EventBridgeConfiguration")
     lifecycle = _or_none(s3.get_bucket_lifecycle_configuration, Bucket=name).get("Rules", [])
     return {
+        "CorsConfiguration": {"CorsRules": [_as_cors_rule(rule) for rule in cors]},
+        "NotificationConfiguration": {"EventBridgeConfiguration": {"EventBridgeEnabled": events is not None}},
         "BucketEncryption": {"ServerSideEncryptionConfiguration": rules},
         "LifecycleConfiguration": {
             "Rules": [{"Id": rule.get("ID"), **rule.get("Expiration", {}), **rule} for rule in lifecycle]
@@ -52,6 +56,11 @@ def bucket(client: Client, name: str, _expected: Mapping[str, Any]) -> Propertie
         ),
         "VersioningConfiguration": s3.get_bucket_versioning(Bucket=name),
     }
+
+
+def _as_cors_rule(rule: Mapping[str, Any]) -> Properties:
+    renamed = {"ExposeHeaders": "ExposedHeaders", "MaxAgeSeconds": "MaxAge"}
+    return {renamed.get(name, name): value for name, value in rule.items()}
 
 
 def bucket_policy(client: Client, _name: str, expected: Mapping[str, Any]) -> Properties:
@@ -126,6 +135,13 @@ def route(client: Client, name: str, expected: Mapping[str, Any]) -> Properties:
 def integration(client: Client, name: str, expected: Mapping[str, Any]) -> Properties:
     held: Properties = client("apigatewayv2").get_integration(ApiId=expected["ApiId"], IntegrationId=name)
     return held | {"ApiId": expected["ApiId"]}
+
+
+def rule(client: Client, name: str, _expected: Mapping[str, Any]) -> Properties:
+    events = client("events")
+    held: Properties = events.describe_rule(Name=name)
+    targets = events.list_targets_by_rule(Rule=name)["Targets"]
+    return held | {"EventPattern": json.loads(held["EventPattern"]), "Targets": targets}
 
 
 def schedule(client: Client, name: str, _expected: Mapping[str, Any]) -> Properties:
@@ -205,6 +221,7 @@ READERS: Mapping[str, Reader] = {
     "AWS::Cognito::UserPoolClient": user_pool_client,
     "AWS::Cognito::UserPoolGroup": user_pool_group,
     "AWS::DynamoDB::Table": table,
+    "AWS::Events::Rule": rule,
     "AWS::IAM::ManagedPolicy": managed_policy,
     "AWS::IAM::Role": role,
     "AWS::Lambda::EventInvokeConfig": event_invoke_config,

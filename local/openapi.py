@@ -36,6 +36,7 @@ _SUBMITTED_WITH = [
         "schema": {"type": "string", "examples": ["respond-async", "wait=10"]},
     },
 ]
+_TAGGED = {"Dataset": {"ETag": {"schema": {"type": "string"}, "description": "Of this version, for If-Match"}}}
 
 
 def build() -> dict[str, Any]:
@@ -94,6 +95,8 @@ def _operation(path: str, function: str, handler: Endpointed, used: set[str]) ->
     ] + [{"name": p.name, "in": "query", "schema": p.schema} for p in operation.query]
     if operation.submits:
         parameters += _SUBMITTED_WITH
+    if operation.conditional:
+        parameters.append({"name": "If-Match", "in": "header", "schema": {"type": "string"}})
     described: dict[str, Any] = {"operationId": function, "summary": summary}
     if parameters:
         described["parameters"] = parameters
@@ -107,7 +110,7 @@ def _operation(path: str, function: str, handler: Endpointed, used: set[str]) ->
         problems |= {400, 413}
     if any(parameter.name == "cursor" for parameter in operation.query):
         problems.add(400)
-    problems |= set(operation.problems)
+    problems |= set(operation.problems) | ({412} if operation.conditional else set())
     described["responses"] = {str(status): _answer(name, used) for status, name in operation.answers.items()} | {
         str(status): _problem(status) for status in sorted(problems)
     }
@@ -121,6 +124,7 @@ def _answer(name: str, used: set[str]) -> dict[str, Any]:
     description = (getattr(schemas, name).__doc__ or name).strip()
     return {
         "description": description,
+        **({"headers": _TAGGED[name]} if name in _TAGGED else {}),
         "content": {"application/json": {"schema": {"$ref": f"{_SCHEMAS}/{name}"}}},
     }
 

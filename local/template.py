@@ -67,6 +67,7 @@ def package(parameters: dict[str, str], endpoint: str, root: Path = ROOT) -> Pac
         if resource["Type"] == "AWS::Lambda::Function":
             variables = resource["Properties"]["Environment"]["Variables"]
             variables["LOCAL_RUN"] = "true"
+            variables["BUCKET_URL"] = {"Fn::Sub": "${PublicUrl}/${Storage.Outputs.Bucket}"}
             variables["POWERTOOLS_LOG_LEVEL"] = resource["Properties"]["LoggingConfig"]["ApplicationLogLevel"]
     expanded = nested.fold(_with_local_keys(expanded, endpoint), children)
     key = _store(objects, json.dumps(expanded).encode(), "json")

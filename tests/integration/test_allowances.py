@@ -58,6 +58,7 @@ def with_model(deployment: Deployment, model: Callable[[ImageRequest], ModelOutp
         ledger=deployment.ledger,
         bucket=deployment.bucket,
         datasets=deployment.datasets,
+        load=lambda _: [],
         catalog=Catalog(name, lambda _: model),
         limits=deployment.limits,
         embed_prompt=True,

@@ -86,11 +86,11 @@ def test_of_two_changes_at_once_one_is_told(deployment: Deployment, alice: Calle
     dataset = deployment.datasets.create(alice, BRAND)
 
     class Interrupted(Dynamo):
-        def put(self, table: str, item: Any, condition: Any) -> None:
+        def update(self, table: str, key: str, change: Any, condition: Any = None) -> Any:
             deployment.datasets.update(alice, dataset["id"], {"vibe": "theirs"})
-            deployment.dynamo.put(table, item, condition)
+            return deployment.dynamo.update(table, key, change, condition)
 
-    mine = Datasets(dynamo=Interrupted(deployment.dynamo._endpoint), table=deployment.settings.datasets_table)
+    mine = Datasets(dynamo=Interrupted(deployment.dynamo._endpoint), table=deployment.settings.datasets_table, url=str)
     with pytest.raises(Conflict):
         mine.update(alice, dataset["id"], {"vibe": "mine"})
     assert deployment.datasets.get(alice, dataset["id"])["vibe"] == "theirs"
@@ -131,9 +131,9 @@ def test_a_change_whose_answer_was_lost_is_no_conflict(deployment: Deployment, a
     dataset = deployment.datasets.create(alice, BRAND)
 
     class Repeated(Dynamo):
-        def put(self, table: str, item: Any, condition: Any) -> None:
-            deployment.dynamo.put(table, item, condition)
-            deployment.dynamo.put(table, item, condition)
+        def update(self, table: str, key: str, change: Any, condition: Any = None) -> Any:
+            deployment.dynamo.update(table, key, change, condition)
+            return deployment.dynamo.update(table, key, change, condition)
 
-    mine = Datasets(dynamo=Repeated(deployment.dynamo._endpoint), table=deployment.settings.datasets_table)
+    mine = Datasets(dynamo=Repeated(deployment.dynamo._endpoint), table=deployment.settings.datasets_table, url=str)
     assert mine.update(alice, dataset["id"], {"vibe": "mine"})["version"] == 2

@@ -221,6 +221,7 @@ def given_model(deployment: Deployment, model: Callable[[ImageRequest], ModelOut
         ledger=deployment.ledger,
         bucket=deployment.bucket,
         datasets=deployment.datasets,
+        load=lambda _: [],
         catalog=Catalog("procedural", lambda _: model),
         limits=deployment.limits,
         embed_prompt=True,

@@ -135,6 +135,7 @@ def test_every_parameter_has_another_value(tmp_path: Path) -> None:
         "StabilitySecretName": "stability",
         "GeminiSecretName": "gemini",
         "BedrockRegion": "us-east-1",
+        "VisionModel": "us.amazon.nova-lite-v1:0",
         "AlarmEmail": "ops@example.com",
     }
     assert definitions.keys() == chosen.keys()

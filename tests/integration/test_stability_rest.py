@@ -139,10 +139,15 @@ def test_a_large_picture_is_drawn_and_then_enlarged(
     assert (output.seed, vendor.charged) == (REQUEST.seed, 2)
 
 
-@pytest.mark.parametrize("steps", [["error"] * 3, ["busy for 1 h"], ["cut after"], ["no credits"]])
-def test_a_picture_that_cannot_be_enlarged_is_not_lost(vendor: Vendor, steps: list[Step]) -> None:
+@pytest.mark.parametrize(
+    ("steps", "paid"),
+    [(["error"] * 3, "1K"), (["busy for 1 h"], "1K"), (["cut after"], None), (["no credits"], "1K")],
+)
+def test_a_picture_that_cannot_be_enlarged_is_not_lost(vendor: Vendor, steps: list[Step], paid: str | None) -> None:
+    """Nor is it paid for as if it had been, unless that may have happened."""
     vendor.script("ok", *steps)
     output = model(vendor)(replace(REQUEST, resolution="2K", width=2048, height=2048))
+    assert output.paid_resolution == paid
     assert output.model == "stable-image-core"
     assert encode(output.data, 2048, 2048, "png").width == 2048
 
@@ -164,15 +169,24 @@ def test_a_reference_makes_it_the_style_guide(vendor: Vendor) -> None:
     assert (stability_server.fields(vendor.requests[0]) or {})["image"] == reference.data
 
 
+@pytest.mark.parametrize(("sides", "sent_sides"), [((600, 200), (500, 200)), ((200, 900), (200, 500))])
+def test_a_long_reference_is_cropped_to_what_the_vendor_takes(
+    vendor: Vendor, sides: tuple[int, int], sent_sides: tuple[int, int]
+) -> None:
+    model(vendor)(replace(REQUEST, references=(Reference(data=picture(*sides), mime="image/png"),)))
+    got = pyvips.Image.new_from_buffer((stability_server.fields(vendor.requests[0]) or {})["image"], "")
+    assert (got.width, got.height) == sent_sides
+
+
 @pytest.mark.parametrize(
     "asked",
     [
         replace(REQUEST, aspect_ratio="4:3"),
         replace(REQUEST, prompt="x" * 10_001),
-        replace(REQUEST, references=(Reference(data=picture(600, 200), mime="image/png"),)),
+        replace(REQUEST, references=(Reference(data=picture(60, 60), mime="image/png"),)),
         replace(REQUEST, references=(Reference(data=bytes(11 << 20), mime="image/png"),)),
     ],
-    ids=["ratio", "prompt", "shape of a reference", "weight of a reference"],
+    ids=["ratio", "prompt", "size of a reference", "weight of a reference"],
 )
 def test_what_the_vendor_does_not_take_is_a_free_failure(vendor: Vendor, asked: object) -> None:
     with pytest.raises(ModelFailed) as caught:

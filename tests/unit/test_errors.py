@@ -21,6 +21,7 @@ STATUS_OF_CODE = {
     "method_not_allowed": 405,
     "conflict": 409,
     "request_in_progress": 409,
+    "precondition_failed": 412,
     "too_large": 413,
     "invalid_request": 422,
     "content_blocked": 422,

@@ -45,6 +45,17 @@ def test_a_model_that_can_all_gets_all() -> None:
     assert (request.width, request.height, request.references) == (2048, 1152, references)
 
 
+@pytest.mark.parametrize(
+    ("takes", "loaded", "offered", "used", "lost"),
+    [(0, 0, 0, 0, False), (2, 2, 2, 2, False), (1, 2, 2, 1, True), (2, 1, 2, 1, True), (0, 0, 2, 0, True)],
+)
+def test_a_reference_that_is_not_used_is_named(takes: int, loaded: int, offered: int, used: int, lost: bool) -> None:
+    references = tuple(Reference(data=bytes([n]), mime="image/png") for n in range(loaded))
+    asked = wish(references=references, references_offered=offered)
+    request, dropped = fit(asked, Capabilities(references=takes), 10)
+    assert (request.references, "reference_images" in dropped) == (references[:used], lost)
+
+
 def test_what_a_model_cannot_do_is_named() -> None:
     can = Capabilities(aspect_ratios=("1:1", "3:2"), seed=False)
     reference = Reference(data=b"1", mime="image/png")
@@ -186,3 +197,23 @@ def test_a_model_is_connected_once() -> None:
     catalog = Catalog("procedural", connect)
     assert catalog.model("procedural") is catalog.model("procedural")
     assert connected == ["procedural"]
+
+
+RECORD = {"created_at": "2026-11-22T10:00:00Z", "resolution": "2K", "quality": "standard"}
+
+
+@pytest.mark.parametrize(
+    ("model", "references", "paid", "usd"),
+    [
+        ("stability-rest/core", [], None, 0.05),
+        ("stability-rest/core", [], "1K", 0.03),
+        ("stability-rest/core", [{"key": "k", "sha256": "s"}], None, 0.07),
+        ("stability-rest/ultra", [{"key": "k", "sha256": "s"}], None, 0.07),
+        ("stability-rest/ultra", [{"key": "k", "sha256": "s"}], "1K", 0.05),
+        ("stability-rest/sd3.5-flash", [{"key": "k", "sha256": "s"}], None, 0.045),
+        ("gemini", [{"key": "k", "sha256": "s"}], None, 0.134),
+    ],
+)
+def test_a_price_is_of_what_was_made(model: str, references: list[Any], paid: str | None, usd: float) -> None:
+    """A style guide costs the same whatever the variant; a picture that was not enlarged costs no enlargement."""
+    assert prices.stamp({**RECORD, "reference_images": references}, model, paid) == usd

@@ -170,3 +170,96 @@ def test_the_largest_picture_stays_well_under_a_gigabyte() -> None:
     peak = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True).stdout
     megabytes = int(peak) // (1024 * 1024 if sys.platform == "darwin" else 1024)
     assert megabytes < 700
+
+
+def upload(suffix: str = ".png", width: int = 160, height: int = 120) -> bytes:
+    return bytes(scene(width, height).write_to_buffer(suffix))
+
+
+@pytest.mark.parametrize(("suffix", "kind"), [(".png", "png"), (".jpg", "jpg"), (".webp", "webp")])
+def test_an_upload_is_kept_in_its_own_format(suffix: str, kind: str) -> None:
+    kept = pixels.accept(upload(suffix))
+    assert (kept.kind, kept.width, kept.height) == (kind, 160, 120)
+    assert opened(kept.data).get("vips-loader") == FORMATS[kind]
+    assert (opened(kept.data) - opened(upload(suffix))).abs().avg() < 4
+    assert opened(kept.thumbnail).get("vips-loader") == "webpload_buffer"
+    assert kept == pixels.accept(upload(suffix))
+
+
+def test_an_upload_loses_its_metadata_and_stands_upright() -> None:
+    image = scene().copy()
+    image.set_type(pyvips.GValue.gint_type, "orientation", 6)
+    for name, value in (("exif-ifd3-GPSLatitude", "52/1 30/1 0/1"), ("exif-ifd0-Artist", "somebody")):
+        image.set_type(pyvips.GValue.gstr_type, name, value)
+    image.set_type(pyvips.GValue.blob_type, "xmp-data", b"<x:xmpmeta>somebody</x:xmpmeta>")
+    source = image.write_to_buffer(".jpg")
+    assert opened(source).get_typeof("exif-ifd3-GPSLatitude")
+    assert b"somebody" in source
+    kept = pixels.accept(source)
+    assert (kept.width, kept.height) == (120, 160)
+    assert not [name for name in opened(kept.data).get_fields() if "exif" in name or "xmp" in name or "iptc" in name]
+    assert b"somebody" not in kept.data + kept.thumbnail
+    assert b"Exif" not in kept.data + kept.thumbnail
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp"])
+def test_what_is_kept_of_an_upload_fits_into_a_request(suffix: str) -> None:
+    noise = pyvips.Image.gaussnoise(2600, 2600, mean=128, sigma=60, seed=1).cast("uchar")
+    kept = pixels.accept(bytes(noise.bandjoin([noise.rot90(), noise.rot180()]).write_to_buffer(suffix)))
+    assert len(kept.data) <= pixels.KEPT_BYTES
+    assert max(kept.width, kept.height) <= pixels.KEPT_SIDE
+    assert (opened(kept.data).width, opened(kept.data).height) == (kept.width, kept.height)
+
+
+def test_transparency_of_an_upload_is_kept() -> None:
+    clear = scene().bandjoin(scene().extract_band(0))
+    assert opened(pixels.accept(bytes(clear.write_to_buffer(".png"))).data).bands == 4
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".jpg[interlace]", ".webp", ".webp[lossless]"])
+def test_an_upload_that_ends_anywhere_before_its_end_is_refused(suffix: str) -> None:
+    whole = upload(suffix)
+    for end in (1, 20, len(whole) // 3, len(whole) // 2, len(whole) - 13, len(whole) - 1):
+        with pytest.raises(pixels.UndecodableImage):
+            pixels.accept(whole[:end])
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".jpg[interlace]", ".webp"])
+def test_an_upload_that_is_something_else_as_well_is_refused(suffix: str) -> None:
+    whole = upload(suffix)
+    for tail in (b"PK\x03\x04archive", b"<script>alert(1)</script>", upload(".png"), b"\0\0\0\x18ftypmp42"):
+        with pytest.raises(pixels.UndecodableImage, match="more than a picture"):
+            pixels.accept(whole + tail)
+    with pytest.raises(pixels.UndecodableImage):
+        pixels.accept(b"%PDF-1.7\n" + whole)
+    assert pixels.accept(whole + bytes(64)).width == 160
+
+
+def test_a_jpeg_with_a_pdf_in_its_comment_is_refused() -> None:
+    whole, comment = upload(".jpg"), b"%PDF-1.7 1 0 obj"
+    segment = b"\xff\xfe" + struct.pack(">H", len(comment) + 2) + comment
+    with pytest.raises(pixels.UndecodableImage, match="more than a picture"):
+        pixels.accept(whole[:2] + segment + whole[2:])
+
+
+def test_a_camera_may_put_further_jpegs_behind_the_first() -> None:
+    assert pixels.accept(upload(".jpg") + upload(".jpg", 80, 60)).width == 160
+    with pytest.raises(pixels.UndecodableImage, match="more than a picture"):
+        pixels.accept(upload(".jpg") + upload(".jpg", 80, 60) + b"PK")
+
+
+@pytest.mark.parametrize(("width", "height"), [(50_000, 50_000), (30_000, 64), (9_000, 9_000), (63, 100)])
+def test_an_upload_is_judged_by_its_dimensions_before_it_is_decoded(width: int, height: int) -> None:
+    """A bomb of a few bytes: in a process with too little memory to decode it."""
+    program = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_AS, (700 << 20, 700 << 20))
+from imagetrail import pixels
+try:
+    pixels.accept(sys.stdin.buffer.read())
+except pixels.UndecodableImage as error:
+    print(error)
+"""
+    bomb = png(width, height, zlib.compress(bytes(1 << 16)))
+    done = subprocess.run([sys.executable, "-c", program], input=bomb, capture_output=True, check=True)
+    assert f"{width} x {height}".encode() in done.stdout

@@ -85,7 +85,8 @@ def test_every_function_is_reached_by_a_route_a_schedule_or_a_queue(functions: d
     for module, function in functions.items():
         events = list(function.get("Events", {}).values())
         assert events
-        assert module in ENDPOINTS or all(event["Type"] in ("ScheduleV2", "SQS") for event in events)
+        other = ("ScheduleV2", "SQS", "EventBridgeRule")
+        assert module in ENDPOINTS or all(event["Type"] in other for event in events)
         routes += [(e["Properties"]["Method"], e["Properties"]["Path"]) for e in events if e["Type"] == "HttpApi"]
     assert len(set(routes)) == len(routes)
     assert ("ANY", "$default") in routes
@@ -96,7 +97,8 @@ def test_only_those_who_validate_or_paint_attach_those_layers(functions: dict[st
         layers = {layer["Ref"] for layer in function.get("Layers", ())}
         validates = module in ENDPOINTS and ENDPOINTS[module].operation.body is not None
         assert ("ValidationLayer" in layers) is validates
-        assert ("ImagingLayer" in layers) is (module in ("generate_image", "generate_queued"))
+        pictures = ("generate_image", "generate_queued", "confirm_reference")
+        assert ("ImagingLayer" in layers) is (module in pictures)
 
 
 @pytest.mark.skipif(not (ROOT / "README.md").exists(), reason="there is no README.md yet")

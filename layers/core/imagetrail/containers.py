@@ -6,6 +6,7 @@ third edition, WebP container specification (RFC 9649).
 """
 
 import hashlib
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -16,7 +17,8 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_KEYWORD = b"XML:com.adobe.xmp\0"
 _PACKET_MAX = 16 * 1024 * 1024
 _APP1 = 0xE1
-_START_OF_SCAN = 0xDA
+_START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
+_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # 0xFF within a scan: stuffed with 0, or a restart
 _STANDARD = b"http://ns.adobe.com/xap/1.0/\0"
 _EXTENDED = b"http://ns.adobe.com/xmp/extension/\0"
 _EXTENDED_PART = 65_400
@@ -57,6 +59,35 @@ def take(image: bytes) -> list[bytes]:
     if image.startswith(_PNG):
         return [_take_png(image)]
     return [_take_webp(image)]
+
+
+def length(image: bytes) -> int:
+    """How many bytes the picture takes of its file; what follows them is something else. Raises BrokenContainer.
+
+    A JPEG may be followed by others that belong to it: cameras put previews and gain maps there.
+    """
+    if image.startswith(_PNG):
+        return [end for _, (_, end) in _png_chunks(image)][-1]
+    if not is_jpeg(image):
+        _, (_, end) = _webp_chunks(image)[-1]
+        return end + end % 2
+    end = _jpeg_end(image, 0)
+    while image.startswith(b"\xff\xd8\xff", end):
+        end = _jpeg_end(image, end)
+    return end
+
+
+def _jpeg_end(image: bytes, at: int) -> int:
+    """Where the JPEG that starts at `at` ends: segments are stepped over, and so is what scans are made of."""
+    at += 2
+    while (marker := _MARKER.search(image, at)) is not None:
+        at = marker.end()
+        if image[at - 1] == _END_OF_IMAGE:
+            return at
+        if at + 2 > len(image):
+            break
+        at += struct.unpack_from(">H", image, at)[0]
+    raise BrokenContainer("The JPEG file ends in the middle.")
 
 
 def _png_chunks(image: bytes) -> Iterator[tuple[bytes, Span]]:

@@ -128,6 +128,9 @@ class Dynamo:
             raise
 
 
+_BETWEEN_WORDS = str.maketrans("(),.", "    ")
+
+
 def assignment(changes: Item) -> Expression:
     """SET every attribute of `changes`, REMOVE those that are None."""
     kept = {name: value for name, value in changes.items() if value is not None}
@@ -139,7 +142,7 @@ def assignment(changes: Item) -> Expression:
 
 
 def _placeholders(text: str, values: Mapping[str, Any], called: Mapping[str, str]) -> dict[str, Any]:
-    words = set(text.replace("(", " ").replace(")", " ").replace(",", " ").split())
+    words = set(text.translate(_BETWEEN_WORDS).split())
     names = {word: called.get(word[1:], word[1:]) for word in words if word.startswith("#")}
     filled = {word: attribute(values[word[1:]]) for word in words if word.startswith(":")}
     placeholders: dict[str, Any] = {}

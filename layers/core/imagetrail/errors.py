@@ -9,6 +9,7 @@ ImagetrailError                     500 internal_error
 ├── MethodNotAllowed                405 method_not_allowed
 ├── Conflict                        409 conflict
 │   └── InProgress                  409 request_in_progress
+├── PreconditionFailed              412 precondition_failed
 ├── TooLarge                        413 too_large
 ├── Invalid                         422 invalid_request
 │   ├── Blocked                     422 content_blocked
@@ -123,6 +124,14 @@ class InProgress(Conflict):
         super().__init__(detail, retry_after=5)
 
 
+class PreconditionFailed(ImagetrailError):
+    """The thing is not, or no longer, the one that `If-Match` names."""
+
+    status = 412
+    code = "precondition_failed"
+    title = "It is not what the request expects"
+
+
 class TooLarge(ImagetrailError):
     """More bytes than a request may have."""
 
@@ -190,10 +199,10 @@ class Unavailable(ImagetrailError):
 
 
 class ModelFailed(Unavailable):
-    """The image model gave no usable picture; `charged` says whether its vendor may have taken money for it."""
+    """A model gave no usable answer; `charged` says whether its vendor may have taken money for it."""
 
     code = "model_failed"
-    title = "The image model failed"
+    title = "The model failed"
 
     def __init__(self, detail: str, *, retry_after: int = 5, charged: bool = False) -> None:
         super().__init__(detail, retry_after=retry_after)

@@ -17,7 +17,10 @@ LONGER_SIDE = {"1K": 1024, "2K": 2048, "4K": 4096}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What a caller asked for, whatever model will answer."""
+    """What a caller asked for, whatever model will answer.
+
+    `references_offered` is how many reference images the dataset has; `references` are those that could be loaded.
+    """
 
     prompt: str
     aspect_ratio: str
@@ -28,6 +31,7 @@ class Wish:
     style: str | None = None
     negative_prompt: str | None = None
     references: tuple[Reference, ...] = ()
+    references_offered: int = 0
 
 
 def fit(wish: Wish, can: Capabilities, seconds: float) -> tuple[ImageRequest, list[str]]:
@@ -38,13 +42,14 @@ def fit(wish: Wish, can: Capabilities, seconds: float) -> tuple[ImageRequest, li
     """
     ratio = nearest_ratio(wish.aspect_ratio, can.aspect_ratios)
     width, height = dimensions(ratio, wish.resolution)
+    used = min(len(wish.references), can.references)
     dropped = [
         name
         for name, lost in (
             ("aspect_ratio", ratio != wish.aspect_ratio),
             ("negative_prompt", wish.negative_prompt is not None and not can.negative_prompt),
             ("quality", wish.quality != "standard" and not can.quality),
-            ("reference_images", len(wish.references) > can.references),
+            ("reference_images", used < max(wish.references_offered, len(wish.references))),
             ("seed", wish.seed is not None and not can.seed),
         )
         if lost
@@ -61,7 +66,7 @@ def fit(wish: Wish, can: Capabilities, seconds: float) -> tuple[ImageRequest, li
         quality=wish.quality if can.quality else "standard",
         negative_prompt=wish.negative_prompt if can.negative_prompt else None,
         image_format=wish.image_format,
-        references=wish.references[: can.references],
+        references=wish.references[:used],
     )
     return request, dropped
 

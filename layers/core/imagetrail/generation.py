@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from concurrent.futures import wait
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -18,15 +18,17 @@ from imagetrail import moments, prices, provenance
 from imagetrail.allowances import micros
 from imagetrail.aws import AwsError
 from imagetrail.callers import NOWHERE, Origin
+from imagetrail.datasets import elements_source
 from imagetrail.errors import Blocked, ImagetrailError, Invalid, ModelFailed, Unavailable
 from imagetrail.fitting import Wish, fit
 from imagetrail.ledger import AlreadySettledError
 from imagetrail.pixels import UndecodableImage, encode
 from imagetrail.prompting import full_prompt
 from imagetrail.records import embeddable, image_key, owner_tags, stored, thumbnail_key
+from imagetrail.reference_entries import ready
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from concurrent.futures import Executor
     from datetime import datetime
 
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
     from imagetrail.datasets import Datasets
     from imagetrail.dynamo import Item
     from imagetrail.ledger import Ledger
-    from imagetrail.models import ImageRequest, ModelOutput
+    from imagetrail.models import ImageRequest, ModelOutput, Reference
     from imagetrail.models.catalog import Catalog
     from imagetrail.pixels import Picture
     from imagetrail.s3 import Bucket
@@ -50,19 +52,33 @@ _FINISHING = timedelta(seconds=4)
 
 @dataclass(slots=True)
 class _Attempt:
-    """Which model was asked last, and whether its vendor may have taken money: from the call on, unless it says not."""
+    """Which model was asked last, and whether its vendor may have taken money: from the call on, unless it says not.
+
+    Of the reference images that were `loaded`, it was given the first `given`.
+    """
 
     model: str
     charged: bool = False
+    loaded: list[Item] = field(default_factory=list)
+    given: int = 0
+
+    def references(self, pending: Item) -> Item:
+        """The columns that say which reference images were used; a record without a dataset names none."""
+        named = None if pending.get("reference_images") is None else self.loaded[: self.given]
+        return {"reference_images": named, "reference_images_count": self.given}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generation:
-    """Makes images and tracks them. `executor` stores the thumbnail beside the image; the rest are seams."""
+    """Makes images and tracks them. `executor` stores the thumbnail beside the image; the rest are seams.
+
+    `load` fetches reference images: those that are still there.
+    """
 
     ledger: Ledger
     bucket: Bucket
     datasets: Datasets
+    load: Callable[[Iterable[Item]], list[tuple[Item, Reference]]]
     catalog: Catalog
     limits: Limits
     embed_prompt: bool
@@ -123,7 +139,8 @@ class Generation:
         deadline = self.now() + time_left - _FINISHING
         attempt = _Attempt(pending["model"])
         try:
-            made = self._produce(pending, _wish(pending), pending["candidates"], deadline, attempt)
+            wish = self._wish(pending, attempt)
+            made = self._produce(pending, wish, pending["candidates"], deadline, attempt)
         except ImagetrailError as error:
             status = "blocked" if isinstance(error, Blocked) else "failed"
             self._give_up(pending, status, f"{error.code}: {error.detail}", attempt)
@@ -167,6 +184,7 @@ class Generation:
             "negative_prompt": request.negative_prompt,
             "dataset_id": dataset and dataset["id"],
             "dataset_version": dataset and dataset["version"],
+            "visual_elements_source": dataset and elements_source(dataset),
             "style": request.style,
             "aspect_ratio": request.aspect_ratio,
             "quality": request.quality,
@@ -174,22 +192,41 @@ class Generation:
             "resolution": request.resolution,
             "reference_images_count": 0,
             "unique_visual_elements": dataset and dataset["unique_visual_elements"],
-            "reference_images": [] if dataset else None,
+            "reference_images": ready(dataset) if dataset else None,
             "created_at": moments.to_text(now),
             "status": "pending",
             "seed": request.seed,
         }
 
+    def _wish(self, record: Item, attempt: _Attempt) -> Wish:
+        """What was asked for, as the record has it, with as many reference images as any candidate takes."""
+        offered = record.get("reference_images") or []
+        most = max(self.catalog.offers[name].references for name in record["candidates"])
+        loaded = self.load(offered[:most])
+        attempt.loaded = [entry for entry, _ in loaded]
+        return Wish(
+            prompt=record["full_prompt"],
+            aspect_ratio=record["aspect_ratio"],
+            resolution=record["resolution"],
+            quality=record["quality"],
+            image_format=record["format"],
+            seed=record.get("seed"),
+            style=record.get("style"),
+            negative_prompt=record.get("negative_prompt"),
+            references=tuple(reference for _, reference in loaded),
+            references_offered=len(offered),
+        )
+
     def _produce(self, pending: Item, wish: Wish, candidates: list[str], deadline: datetime, attempt: _Attempt) -> Item:
         started = self.now()
         request, dropped, output = self._ask(wish, candidates, deadline, attempt)
-        made = {
-            **pending,
+        made = {**pending, **attempt.references(pending)}
+        made |= {
             "provider": output.provider,
             "model": attempt.model,
             "model_id": output.model,
             "seed": output.seed,
-            "cost_usd": prices.stamp(pending, attempt.model),
+            "cost_usd": prices.stamp(made, attempt.model, output.paid_resolution),
             "dropped_params": dropped,
             "generation_ms": round((self.now() - started).total_seconds() * 1000),
             "width": request.width,
@@ -213,7 +250,7 @@ class Generation:
             seconds = max((deadline - self.now()).total_seconds(), 1)
             request, dropped = fit(wish, self.catalog.offers[name], seconds)
             model = self.catalog.model(name)
-            attempt.charged = True
+            attempt.charged, attempt.given = True, len(request.references)
             try:
                 output = model(request)
             except Blocked as error:
@@ -261,11 +298,12 @@ class Generation:
             self._delete_objects(pending)
         except (Unavailable, AwsError):
             leftovers = True
-        outcome = {
+        used = attempt.references(pending)
+        outcome = used | {
             "status": status,
             "error": reason,
             "model": attempt.model,
-            "cost_usd": prices.stamp(pending, attempt.model) if attempt.charged else 0.0,
+            "cost_usd": prices.stamp({**pending, **used}, attempt.model) if attempt.charged else 0.0,
         }
         with suppress(Unavailable, AwsError, AlreadySettledError):
             self.ledger.settle(pending, outcome, leftovers=leftovers)
@@ -273,17 +311,3 @@ class Generation:
     def _delete_objects(self, record: Item) -> None:
         self.bucket.delete(image_key(record))
         self.bucket.delete(thumbnail_key(record))
-
-
-def _wish(record: Item) -> Wish:
-    """What was asked for, as the record has it."""
-    return Wish(
-        prompt=record["full_prompt"],
-        aspect_ratio=record["aspect_ratio"],
-        resolution=record["resolution"],
-        quality=record["quality"],
-        image_format=record["format"],
-        seed=record.get("seed"),
-        style=record.get("style"),
-        negative_prompt=record.get("negative_prompt"),
-    )

@@ -66,6 +66,12 @@ class Request:
         """By which the client tells a repeated request. Raises Malformed."""
         return idempotency_key((self.event.get("headers") or {}).get("idempotency-key"))
 
+    @property
+    def if_match(self) -> list[str] | None:
+        """The entity tags of the header If-Match, None without it."""
+        value = (self.event.get("headers") or {}).get("if-match")
+        return None if value is None else [tag.strip() for tag in value.split(",")]
+
     def path_id(self, name: str) -> str:
         """The UUID at `{name}` of the route's path. Raises Invalid."""
         try:
@@ -94,7 +100,8 @@ class Operation:
     """What a route takes and gives. `body` is a model of `schemas`, answers are names of models there.
 
     `problems` are the error statuses beyond those that every such route has. A route that is `public` answers
-    everybody alike, and looks at no token. One that `submits` honours Idempotency-Key and Prefer.
+    everybody alike, and looks at no token. One that `submits` honours Idempotency-Key and Prefer, one that is
+    `conditional` If-Match.
     """
 
     query: tuple[Parameter, ...] = ()
@@ -103,6 +110,7 @@ class Operation:
     problems: tuple[int, ...] = ()
     public: bool = False
     submits: bool = False
+    conditional: bool = False
 
     def read(self, event: Mapping[str, Any], caller: Caller, public_url: str, remaining_ms: int) -> Request:
         """The request, whole and valid. Raises Malformed, TooLarge and Invalid."""

@@ -8,18 +8,22 @@ from dataclasses import dataclass
 
 import pyvips
 
+from imagetrail import containers
+
 MAX_PIXELS = 70_000_000  # four times the largest picture we make
 THUMBNAIL_SIDE = 512
+MIN_SIDE, MAX_SIDE = 64, 16_384  # of an upload
+KEPT_SIDE, KEPT_BYTES = 2048, 1_000_000  # of what is kept of it: fourteen of them fit into one request to a model
 
 # A warm function must not keep pictures, and one thread per process is the cheapest CPU second.
 pyvips.cache_set_max(0)
 pyvips.concurrency_set(1)
 
-LOADERS = (
-    (b"\x89PNG\r\n\x1a\n", 0, pyvips.Image.pngload_buffer),
-    (b"\xff\xd8\xff", 0, pyvips.Image.jpegload_buffer),
-    (b"WEBP", 8, pyvips.Image.webpload_buffer),
-)
+LOADERS = {
+    "png": (b"\x89PNG\r\n\x1a\n", 0, pyvips.Image.pngload_buffer),
+    "jpg": (b"\xff\xd8\xff", 0, pyvips.Image.jpegload_buffer),
+    "webp": (b"WEBP", 8, pyvips.Image.webpload_buffer),
+}
 ENCODERS: dict[str, dict[str, object]] = {
     "png": {"compression": 4, "filter": "sub"},
     "jpg": {"Q": 90, "optimize_coding": True},
@@ -41,6 +45,17 @@ class Picture:
     thumbnail: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What is kept of an uploaded picture: encoded as `kind` ("png", "jpg" or "webp"), and its WebP thumbnail."""
+
+    data: bytes
+    kind: str
+    width: int
+    height: int
+    thumbnail: bytes
+
+
 def encode(source: bytes, width: int, height: int, image_format: str, *, trusted_svg: bool = False) -> Picture:
     """Bring a PNG, JPEG or WebP (SVG only when trusted) to width x height as "png", "jpg" or "webp".
 
@@ -52,6 +67,60 @@ def encode(source: bytes, width: int, height: int, image_format: str, *, trusted
     data = flat.write_to_buffer(f".{image_format}", keep="none", **ENCODERS[image_format])
     small = picture.thumbnail_image(THUMBNAIL_SIDE, height=THUMBNAIL_SIDE, size="down")
     return Picture(data, width, height, small.write_to_buffer(".webp", keep="none", Q=80, effort=2))
+
+
+def accept(source: bytes) -> Accepted:
+    """A picture that somebody uploaded, as it may be kept: encoded anew, upright, without metadata, of a size that
+    every model takes. Raises UndecodableImage.
+
+    Its dimensions are judged before anything is decoded; a file that is more than a picture is refused.
+    """
+    try:
+        image = open_source(source, trusted_svg=False)
+        if min(image.width, image.height) < MIN_SIDE or max(image.width, image.height) > MAX_SIDE:
+            sides = f"{image.width} x {image.height} pixels"
+            raise UndecodableImage(f"The image has {sides}; each side must have {MIN_SIDE} to {MAX_SIDE}.")
+        _check_whole(source)
+        small = to_srgb(image).thumbnail_image(KEPT_SIDE, height=KEPT_SIDE, size="down").copy_memory()
+    except pyvips.Error as error:
+        raise UndecodableImage("The image is damaged or incomplete.") from error
+    own = next(kind for kind, (magic, at, _) in LOADERS.items() if source.startswith(magic, at))
+    thumbnail = small.thumbnail_image(THUMBNAIL_SIDE, height=THUMBNAIL_SIDE, size="down")
+    preview = thumbnail.write_to_buffer(".webp", keep="none", Q=80, effort=2)
+    for kind, side, quality in ((own, KEPT_SIDE, 90), ("webp", KEPT_SIDE, 90), ("webp", 1024, 80)):
+        kept = small.thumbnail_image(side, height=side, size="down")
+        options = ENCODERS[kind] | ({"Q": quality} if kind == "webp" else {})
+        data = kept.write_to_buffer(f".{kind}", keep="none", **options)
+        if len(data) <= KEPT_BYTES:
+            break
+    return Accepted(data, kind, kept.width, kept.height, preview)
+
+
+def stocky(source: bytes, ratio: float) -> bytes | None:
+    """The middle of a picture whose longer side is more than `ratio` times the other, as PNG; None if it is not.
+
+    Raises UndecodableImage.
+    """
+    try:
+        image = open_source(source, trusted_svg=False)
+        longest = int(min(image.width, image.height) * ratio)
+        width, height = min(image.width, longest), min(image.height, longest)
+        if (image.width, image.height) == (width, height):
+            return None
+        middle = image.crop((image.width - width) // 2, (image.height - height) // 2, width, height)
+        data: bytes = middle.write_to_buffer(".png", keep="none", **ENCODERS["png"])
+    except pyvips.Error as error:
+        raise UndecodableImage("The image is damaged or incomplete.") from error
+    return data
+
+
+def _check_whole(source: bytes) -> None:
+    try:
+        length = containers.length(source)
+    except containers.BrokenContainer as error:
+        raise UndecodableImage("The image is damaged or incomplete.") from error
+    if source[length:].strip(b"\0") or b"%PDF-" in source[:1024]:
+        raise UndecodableImage("The file holds more than a picture. Save the picture anew and upload that.")
 
 
 def decode(source: bytes, width: int, height: int, trusted_svg: bool) -> pyvips.Image:
@@ -70,7 +139,7 @@ def decode(source: bytes, width: int, height: int, trusted_svg: bool) -> pyvips.
 
 def open_source(source: bytes, trusted_svg: bool) -> pyvips.Image:
     """A lazily decoded, upright image whose header was checked."""
-    load = next((load for magic, at, load in LOADERS if source.startswith(magic, at)), None)
+    load = next((load for magic, at, load in LOADERS.values() if source.startswith(magic, at)), None)
     if load is None and trusted_svg and b"<svg" in source[:1024]:
         load = pyvips.Image.svgload_buffer
     if load is None:

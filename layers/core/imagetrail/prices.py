@@ -11,18 +11,23 @@ if TYPE_CHECKING:
 
 
 class Price(NamedTuple):
-    """US dollars for one image of a model, from a day on; a resolution or quality of None stands for every one."""
+    """US dollars for one image of a model, from a day on.
+
+    A resolution or quality of None stands for every one, and so does None for whether reference images were used.
+    """
 
     model: str
     usd: Decimal
     valid_from: date
     resolution: str | None = None
     quality: str | None = None
+    references: bool | None = None
 
 
 _EVER = date(2020, 1, 1)
 _CREDIT = Decimal("0.01")
 _FAST_UPSCALE = 2 * _CREDIT
+_STYLE_GUIDE = 5 * _CREDIT  # whatever the variant
 
 PRICES: tuple[Price, ...] = (
     Price("procedural", Decimal(0), _EVER),
@@ -43,6 +48,15 @@ PRICES: tuple[Price, ...] = (
             Price(f"stability-rest/{variant}", Decimal(taken) * _CREDIT + _FAST_UPSCALE, _EVER, "4K"),
         )
     ),
+    *(
+        price
+        for variant in ("core", "ultra")
+        for price in (
+            Price(f"stability-rest/{variant}", _STYLE_GUIDE, _EVER, references=True),
+            Price(f"stability-rest/{variant}", _STYLE_GUIDE + _FAST_UPSCALE, _EVER, "2K", references=True),
+            Price(f"stability-rest/{variant}", _STYLE_GUIDE + _FAST_UPSCALE, _EVER, "4K", references=True),
+        )
+    ),
     Price("bedrock/core", Decimal("0.04"), _EVER),
     Price("bedrock/sd3.5-large", Decimal("0.08"), _EVER),
     Price("bedrock/ultra", Decimal("0.14"), _EVER),
@@ -51,13 +65,18 @@ PRICES: tuple[Price, ...] = (
 )
 
 
-def stamp(record: Mapping[str, Any], model: str) -> float:
-    """The `cost_usd` of a record if this model took money for it. Raises LookupError."""
+def stamp(record: Mapping[str, Any], model: str, resolution: str | None = None) -> float:
+    """The `cost_usd` of a record if this model took money for it. Raises LookupError.
+
+    `resolution` is the one that was paid for, if it is another than the record's. A record that names reference images
+    counts as made with them.
+    """
     day = date.fromisoformat(record["created_at"][:10])
-    return float(cost(model, record["resolution"], record["quality"], day))
+    referring = bool(record.get("reference_images"))
+    return float(cost(model, resolution or record["resolution"], record["quality"], day, references=referring))
 
 
-def cost(model: str, resolution: str, quality: str, on: date) -> Decimal:
+def cost(model: str, resolution: str, quality: str, on: date, *, references: bool = False) -> Decimal:
     """US dollars of one image on a day: the closest row counts, of those the newest. Raises LookupError."""
     rows = [
         price
@@ -66,7 +85,13 @@ def cost(model: str, resolution: str, quality: str, on: date) -> Decimal:
         and price.valid_from <= on
         and price.resolution in (None, resolution)
         and price.quality in (None, quality)
+        and price.references in (None, references)
     ]
     if not rows:
         raise LookupError(f"no price is known for {model} on {on}")
-    return max(rows, key=lambda p: (p.resolution is not None, p.quality is not None, p.valid_from)).usd
+
+    def closeness(price: Price) -> tuple[bool, bool, bool, date]:
+        exact = price.references is not None, price.resolution is not None, price.quality is not None
+        return (*exact, price.valid_from)
+
+    return max(rows, key=closeness).usd

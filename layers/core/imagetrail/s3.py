@@ -39,6 +39,19 @@ class Bucket:
             headers["x-amz-tagging"] = urlencode(tags, quote_via=quote)
         self._request("PUT", key, headers, body)
 
+    def create(self, key: str, body: bytes, content_type: str, *, cache_control: str) -> bool:
+        """Stores `body` under a key that nothing is stored under; False if something is."""
+        headers = {"content-type": content_type, "cache-control": cache_control, "if-none-match": "*"}
+        reply = self._endpoint.request("PUT", f"{self._prefix}/{quote(key)}", headers, body)
+        if reply.status not in (200, 412):
+            raise AwsError("s3", f"PUT answered {reply.status}", {})
+        return reply.status == 200
+
+    def purge(self, prefix: str) -> None:
+        """Deletes for good every version of every object whose key begins so."""
+        for version in self.versions(prefix):
+            self.delete_version(version)
+
     def get(self, key: str) -> bytes | None:
         """The object's bytes, or None if there is none."""
         return self._request("GET", key)

@@ -29,6 +29,7 @@ Format = Literal["png", "jpg", "webp"]
 Resolution = Literal["1K", "2K", "4K"]
 Status = Literal["pending", "succeeded", "failed", "blocked"]
 Visibility = Literal["private", "public"]
+ElementsSource = Literal["manual", "extracted", "edited"]
 
 
 def _not_blank(text: str) -> str:
@@ -144,6 +145,13 @@ class DatasetChanges(RequestBody):
     visibility: Visibility = _left_out()
 
 
+class ReferenceUploadRequest(RequestBody):
+    """A reference image that is about to be uploaded."""
+
+    content_type: Literal["image/png", "image/jpeg", "image/webp"]
+    file_name: ShortText | None = None
+
+
 class _Answer(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -188,6 +196,7 @@ class Image(_Answer):
     generation_ms: int | None
     parent_id: UUID | None
     dataset_version: int | None
+    visual_elements_source: ElementsSource | None = Field(description="Where the dataset's visual elements came from")
     reference_images: list[ReferenceImage] | None
     dropped_params: list[str] | None
     favorite: bool
@@ -229,6 +238,34 @@ class BatchResult(_Answer):
     next_cursor: str | None = Field(description="There is more in the filter: send it again with this as cursor")
 
 
+class DatasetReference(_Answer):
+    """A reference image of a dataset: `awaiting` its upload, `ready` for models, or `refused` for a `reason`."""
+
+    id: UUID
+    status: Literal["awaiting", "ready", "refused"]
+    reason: str | None
+    file_name: str | None
+    content_type: str
+    width: int | None
+    height: int | None
+    bytes: int | None
+    sha256: str | None
+    created_at: datetime
+    url: str | None = Field(description="Opens for 15 minutes at least; null in lists")
+    thumbnail_url: str | None = Field(description="Opens for 15 minutes at least; null in lists")
+
+
+class ReferenceUpload(_Answer):
+    """Where to upload a reference image: POST `fields`, then the file as the last field `file`, to `url`."""
+
+    id: UUID
+    dataset_id: UUID
+    url: str
+    fields: dict[str, str]
+    max_bytes: int
+    expires_at: datetime
+
+
 class Dataset(_Answer):
     """A brand dataset."""
 
@@ -238,6 +275,10 @@ class Dataset(_Answer):
     brand: str | None
     vibe: str | None
     unique_visual_elements: list[str]
+    visual_elements_source: ElementsSource | None = Field(
+        description="manual: typed; extracted from the reference images; edited after that"
+    )
+    reference_images: list[DatasetReference]
     visibility: Visibility
     version: int = Field(description="Grows with every change")
     created_at: datetime

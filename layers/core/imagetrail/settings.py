@@ -32,6 +32,7 @@ class Settings:
     bucket: str
     generation_queue: str
     distribution: str
+    bucket_url: str
     model: str
     public_url: str
     auth_issuer: str
@@ -52,6 +53,7 @@ class Settings:
     gemini_url: str
     bedrock_region: str
     bedrock_url: str | None
+    vision_model: str
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -83,6 +85,8 @@ class Settings:
             bucket=required("BUCKET"),
             generation_queue=environment.get("GENERATION_QUEUE", ""),
             distribution=environment.get("DISTRIBUTION", ""),
+            bucket_url=environment.get("BUCKET_URL")
+            or f"https://{required('BUCKET')}.s3.{required('AWS_REGION')}.amazonaws.com",
             model=environment.get("MODEL", "procedural"),
             public_url=environment.get("PUBLIC_URL", ""),
             auth_issuer=environment.get("AUTH_ISSUER", ""),
@@ -103,4 +107,5 @@ class Settings:
             gemini_url=environment.get("GEMINI_URL", "https://generativelanguage.googleapis.com"),
             bedrock_region=environment.get("BEDROCK_REGION", "us-west-2"),
             bedrock_url=environment.get("BEDROCK_URL"),
+            vision_model=environment.get("VISION_MODEL", ""),
         )

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from imagetrail.datasets import Datasets
     from imagetrail.edge import Edge
     from imagetrail.emptying import Emptying
+    from imagetrail.extraction import Extraction
     from imagetrail.generation import Generation
     from imagetrail.history import History
     from imagetrail.http import Request, Response
@@ -33,7 +34,9 @@ if TYPE_CHECKING:
     from imagetrail.ledger import Ledger
     from imagetrail.models import ImageModel
     from imagetrail.models.catalog import Catalog
+    from imagetrail.presigning import Presigner
     from imagetrail.queries import Parameter
+    from imagetrail.references import References
     from imagetrail.s3 import Bucket
     from imagetrail.secrets_manager import Secrets
     from imagetrail.settling import Sweep
@@ -89,9 +92,18 @@ def endpoint(
     problems: tuple[int, ...] = (),
     public: bool = False,
     submits: bool = False,
+    conditional: bool = False,
 ) -> Callable[[Callable[[Request], Response]], Endpointed]:
     """Makes a Lambda handler of a function from Request to Response."""
-    operation = Operation(query=query, body=body, answers=answers, problems=problems, public=public, submits=submits)
+    operation = Operation(
+        query=query,
+        body=body,
+        answers=answers,
+        problems=problems,
+        public=public,
+        submits=submits,
+        conditional=conditional,
+    )
     return lambda function: Endpointed(function, operation)
 
 
@@ -196,7 +208,34 @@ class Deployment:
         """The brand datasets."""
         from imagetrail.datasets import Datasets
 
-        return Datasets(dynamo=self.dynamo, table=self.settings.datasets_table)
+        return Datasets(dynamo=self.dynamo, table=self.settings.datasets_table, url=self.presigner.url)
+
+    @cached_property
+    def presigner(self) -> Presigner:
+        """The signer of addresses that callers open themselves."""
+        from imagetrail.presigning import Presigner
+
+        s = self.settings
+        return Presigner(address=s.bucket_url, bucket=s.bucket, region=s.region, credentials=self.credentials)
+
+    @cached_property
+    def references(self) -> References:
+        """The datasets' reference images."""
+        from imagetrail.references import References
+
+        return References(datasets=self.datasets, bucket=self.bucket, presigner=self.presigner, executor=self.executor)
+
+    @cached_property
+    def extraction(self) -> Extraction:
+        """The finder of visual elements."""
+        from imagetrail.extraction import Extraction
+        from imagetrail.vision import VisionModel
+
+        s = self.settings
+        look = VisionModel(
+            model=s.vision_model, region=s.bedrock_region, credentials=self.credentials, url=s.bedrock_url
+        )
+        return Extraction(datasets=self.datasets, references=self.references, look=look if s.vision_model else None)
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -271,6 +310,7 @@ class Deployment:
             ledger=self.ledger,
             bucket=self.bucket,
             datasets=self.datasets,
+            load=self.references.load,
             catalog=self.catalog,
             limits=self.limits,
             executor=self.executor,

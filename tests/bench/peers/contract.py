@@ -34,6 +34,7 @@ COLUMNS = (
     "generation_ms",
     "parent_id",
     "dataset_version",
+    "visual_elements_source",
     "reference_images",
     "dropped_params",
     "favorite",

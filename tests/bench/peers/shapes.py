@@ -47,6 +47,7 @@ class Image(BaseModel):
     generation_ms: int | None = None
     parent_id: UUID | None = None
     dataset_version: int | None = None
+    visual_elements_source: str | None = None
     reference_images: list[ReferenceImage] | None = None
     dropped_params: list[str] | None = None
     favorite: bool = False

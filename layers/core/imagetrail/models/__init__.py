@@ -70,7 +70,8 @@ class ModelOutput:
     """An encoded picture (PNG, JPEG or WebP), of any size, and what has to be said of it in the record.
 
     `model` is the vendor's own name of what answered. `seed` is the one really used, None where the vendor does not
-    say. `is_svg` marks a drawing made by this package itself; nothing else may be an SVG.
+    say. `is_svg` marks a drawing made by this package itself; nothing else may be an SVG. `paid_resolution` is the one
+    that the vendor charges for, if it is not the one that was asked for.
     """
 
     data: bytes
@@ -78,6 +79,7 @@ class ModelOutput:
     model: str
     seed: int | None
     is_svg: bool = False
+    paid_resolution: str | None = None
 
 
 class ImageModel(Protocol):

@@ -21,7 +21,7 @@ from imagetrail.models import RESOLUTIONS, Capabilities, ImageRequest, ModelOutp
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from imagetrail.models import ImageModel
+    from imagetrail.models import ImageModel, Reference
 
     Fields = dict[str, str | tuple[str, bytes, str]]
 
@@ -63,6 +63,7 @@ VARIANTS: Mapping[str, Capabilities] = {
     "sd3.5-flash": _DIFFUSION,
 }
 _FORMATS = {"png": "png", "jpg": "jpeg", "webp": "webp"}
+_GUIDE_RATIO = 2.5
 _UPSCALER_SIDE, _UPSCALER_PIXELS = 1536, 1_048_576
 
 
@@ -92,7 +93,7 @@ class _Model:
             fields["style_preset"] = request.style
         if request.references:
             path, model = "control/style", "stable-image-style-guide"
-            fields["image"] = ("reference", request.references[0].data, request.references[0].mime)
+            fields["image"] = _guide(request.references[0])
         elif self.variant.startswith("sd3"):
             path, model = "generate/sd3", self.variant
             fields["model"] = self.variant
@@ -122,8 +123,10 @@ class _Model:
         except Blocked as error:
             error.charged = True
             raise
-        except (ModelFailed, UndecodableImage):
-            return made
+        except ModelFailed as error:
+            return made if error.charged else replace(made, paid_resolution="1K")
+        except UndecodableImage:
+            return replace(made, paid_resolution="1K")
         return replace(made, data=reply.body, model=f"{made.model} + stable-fast-upscale")
 
     def _send(self, path: str, fields: Fields, seconds: float) -> wire.Reply:
@@ -145,6 +148,17 @@ class _Model:
         if not reply.body:
             raise ModelFailed("The image model answered without a picture.", charged=True)
         return reply
+
+
+def _guide(reference: Reference) -> tuple[str, bytes, str]:
+    """A reference image as the Style Guide takes it; what it does not take is the vendor's to say."""
+    from imagetrail.pixels import UndecodableImage, stocky
+
+    try:
+        middle = stocky(reference.data, _GUIDE_RATIO)
+    except UndecodableImage:
+        middle = None
+    return ("reference", reference.data, reference.mime) if middle is None else ("reference", middle, "image/png")
 
 
 def connect(
