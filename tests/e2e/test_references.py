@@ -20,7 +20,7 @@ def signed_in(service: Service) -> Client:
 
 
 def settled(caller: Client, path: str) -> Answer:
-    until = time.monotonic() + 20
+    until = time.monotonic() + 90
     while True:
         answer = caller.get(path)
         if all(image["status"] != "awaiting" for image in answer.json["reference_images"]):
