@@ -18,6 +18,7 @@ from cli.objects import IMAGES, THUMBNAILS, Objects
 from imagetrail.dynamo import from_attributes
 from imagetrail.ledger import Days
 from imagetrail.records import UNSETTLED, image_key, index_keys, thumbnail_key
+from imagetrail.trash import HIDE, PURGING, SHOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -128,7 +129,7 @@ class Check:
 
 def judged(record: Item, held: Mapping[str, int], noted_days: Collection[str]) -> list[str]:
     """What is wrong with a record, given the sizes of those of its objects that there are."""
-    if UNSETTLED in record:  # its generation or the sweep has not finished with it
+    if UNSETTLED in record or record.get("trash") in (HIDE, SHOW, PURGING):  # somebody has not finished with it
         return []
     pixels, thumbnail = (held.get(key) for key in _keys(record))
     found = []

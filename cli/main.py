@@ -58,6 +58,8 @@ def on_a_deployment(run: Callable[..., None]) -> Callable[..., None]:
         from imagetrail.errors import Unavailable
         from local.problem import ProblemError
 
+        if stack is None and (region or profile):
+            raise click.UsageError("--region and --profile say where a stack is: name it with --stack")
         try:
             with opened(stack, region, profile) as parts:
                 run(parts, **options)

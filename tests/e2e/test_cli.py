@@ -55,6 +55,7 @@ def test_recost_by_data_folder_and_by_name(service: Service) -> None:
     ("words", "environment", "said"),
     [
         ([], {"DATA_DIR": "/nowhere/at/all"}, "no local stack runs on the data in /nowhere/at/all; start it"),
+        (["--region", "eu-central-1"], {}, "--region and --profile say where a stack is: name it with --stack"),
         (["--stack", "x"], {}, "the stack's region is not known; give it with --region"),
         (["--stack", "x", "--region", "eu-central-1"], {}, "there are no AWS credentials"),
         (["--stack", "x", "--profile", "nobody"], {}, "profile (nobody) could not be found"),

@@ -208,7 +208,8 @@ def test_models_that_end_are_named(credentials: Callable[[str], None]) -> None: 
         client = boto3.client("bedrock", region_name="us-west-2", endpoint_url=url)
         names = ["stability.new-v1:0", "stability.old-v1:0", "stability.gone-v1:0"]
         profiles = [f"us.{names[0]}", f"arn:aws:bedrock:us-west-2:1:inference-profile/us.{names[1]}"]
-        found = legacy_models(names + profiles, client)
+        opaque = "arn:aws:bedrock:us-west-2:1:application-inference-profile/abc123def456"
+        found = legacy_models([*names, *profiles, opaque], client)
         client.close()
     legacy = "LEGACY until 2027-02-03"
     assert found == {names[1]: legacy, names[2]: "MISSING", profiles[1]: legacy}
@@ -239,9 +240,11 @@ def test_the_check_fails_and_names_the_models_on_offer_that_end() -> None:
     with listing([(core, "ACTIVE"), (large, "LEGACY")]) as url:
         healthy = check_models(MODEL="procedural,bedrock/core", BEDROCK_URL=url)
         ending = check_models(MODEL="bedrock", BEDROCK_URL=url)
+        blind = check_models(MODEL="procedural", VISION_MODEL=f"us.{large}", BEDROCK_URL=url)
     assert (healthy.returncode, healthy.stdout.splitlines()[-1]) == (0, "{}"), healthy.stderr
     assert ending.returncode == 1
-    assert "2 models on offer are about to go" in ending.stderr
+    assert "2 models in use are about to go" in ending.stderr
+    assert "1 models in use are about to go" in blind.stderr
     warning = next(line for line in map(orjson.loads, ending.stdout.splitlines()) if line.get("level") == "WARNING")
     assert warning["models"] == {large: "LEGACY until 2027-02-03", ultra: "MISSING"}
     assert '"EndingModels":[2' in ending.stdout

@@ -75,6 +75,22 @@ def test_what_is_whole_is_clean(parts: Opened, caller: Caller) -> None:
     assert held(parts, kept["id"]) == kept
 
 
+def test_the_trash_is_clean_and_what_is_brought_back_from_it(parts: Opened, caller: Caller) -> None:
+    thrown, restored, half_done = (generate(parts, caller) for _ in range(3))
+    trash = parts.deployment.trash
+    for record in (thrown, restored):
+        trash.throw(caller, record["id"])
+    trash.restore(caller, restored["id"])
+    change(parts, half_done, deleted_at="2026-02-02T10:30:00.000000Z", trash="hide", trash_due="2026-02-02")
+    assert check(parts, deep=True) == []
+    lose(parts, restored["id"])
+    lose(parts, thrown["id"])
+    assert sorted(where for _, where in check(parts)) == [image_key(restored), thumbnail_key(restored)]
+    Recovery.of(parts, lambda *_: None).run("", lambda _: None)
+    assert held(parts, restored["id"])["status"] == "succeeded"
+    assert held(parts, thrown["id"]) == {}
+
+
 def test_everything_that_is_wrong_is_named(parts: Opened, caller: Caller) -> None:
     bucket, table = parts.deployment.bucket, parts.deployment.settings.images_table
     names = ("bare", "thumbless", "resized", "trashed", "failed", "misplaced", "unlisted", "lost", "repainted", "whole")

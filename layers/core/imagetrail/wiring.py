@@ -375,14 +375,14 @@ class Deployment:
         return Sweep(dynamo=self.dynamo, images_table=s.images_table, ledger=self.ledger, bucket=self.bucket)
 
     def ending_models(self) -> dict[str, str]:
-        """Of the Bedrock models on offer, those that are about to go, each with what Bedrock says of it."""
+        """Of the Bedrock models in use, those that are about to go, each with what Bedrock says of it."""
         from imagetrail.models.lifecycle import bedrock_ids, legacy_models
 
-        if not (ids := bedrock_ids(self.catalog.offers)):
+        s = self.settings
+        if not (ids := [*bedrock_ids(self.catalog.offers), *filter(None, [s.vision_model])]):
             return {}
         import boto3
 
-        s = self.settings
         with closing(boto3.client("bedrock", region_name=s.bedrock_region, endpoint_url=s.bedrock_url)) as client:
             return legacy_models(ids, client)
 
