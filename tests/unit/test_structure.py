@@ -126,6 +126,8 @@ BUDGET = {
     "generate_image": ["boto3", "botocore.", "cryptography", "jwt", "PIL"],
     "generate_queued": ["boto3", "botocore.", "pydantic", "cryptography", "jwt", "PIL"],
     "check_models": ["boto3", "botocore.", "pydantic", "pyvips", "cryptography", "jwt", "PIL"],
+    "get_job": ["boto3", "botocore.", "pydantic", "pyvips", "cryptography", "jwt", "PIL"],
+    "run_jobs": ["boto3", "botocore.", "pydantic", "pyvips", "cryptography", "jwt", "PIL", "xml"],
     "settle_pending": ["boto3", "botocore.", "pydantic", "pyvips", "cryptography", "jwt", "PIL"],
     "delete_image": ["boto3", "botocore.", "pydantic", "pyvips", "cryptography", "jwt", "PIL", "xml"],
     "purge_trash": ["boto3", "botocore.", "pydantic", "pyvips", "cryptography", "jwt", "PIL"],
@@ -166,7 +168,7 @@ def test_a_sample_event_is_a_request_that_its_function_takes(name: str, function
     )
 
 
-@pytest.mark.parametrize("name", ["settle_pending", "purge_trash", "check_models"])
+@pytest.mark.parametrize("name", ["settle_pending", "purge_trash", "check_models", "run_jobs"])
 def test_the_sample_event_of_a_schedule_is_one(name: str) -> None:
     event = EVENTS[name]
     assert (event["source"], event["detail-type"]) == ("aws.scheduler", "Scheduled Event")
