@@ -14,6 +14,7 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from imagetrail.callers import ANONYMOUS
+from imagetrail.erasure import LONGEST_REQUEST
 from imagetrail.wiring import Endpointed
 
 ROOT = Path(__file__).parents[2]
@@ -90,6 +91,11 @@ def test_every_function_is_reached_by_a_route_a_schedule_or_a_queue(functions: d
         routes += [(e["Properties"]["Method"], e["Properties"]["Path"]) for e in events if e["Type"] == "HttpApi"]
     assert len(set(routes)) == len(routes)
     assert ("ANY", "$default") in routes
+
+
+def test_every_request_is_over_when_an_erasure_looks_again(functions: dict[str, Function]) -> None:
+    timeouts = {module: functions[module].get("Timeout", 10) for module in ENDPOINTS}
+    assert max(timeouts.values()) + 10 < LONGEST_REQUEST.total_seconds()
 
 
 def test_only_those_who_validate_or_paint_attach_those_layers(functions: dict[str, Function]) -> None:
