@@ -162,6 +162,8 @@ def _resolved(stack: Stack, expanded: template.Template, values: Mapping[str, st
 
     def attribute(logical: str, name: str) -> str:
         physical = ids[logical]
+        if kinds[logical] == "AWS::SecretsManager::Secret":  # nothing in its name tells how its ARN ends
+            return str(stack.client("secretsmanager").describe_secret(SecretId=physical)["ARN"])
         return _ATTRIBUTES[kinds[logical], name].format(physical, name=physical.rpartition("/")[2])
 
     scope = Scope(expanded, values, NAME, ids, attribute)

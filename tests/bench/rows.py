@@ -41,10 +41,11 @@ class Effort:
     warm_blocks: int
     calls_per_block: int
     images: int
+    erased: int
 
 
-FULL = Effort(cold_rounds=21, warm_rounds=7, warm_blocks=5, calls_per_block=60, images=12)
-QUICK = Effort(cold_rounds=3, warm_rounds=2, warm_blocks=3, calls_per_block=15, images=2)
+FULL = Effort(cold_rounds=21, warm_rounds=7, warm_blocks=5, calls_per_block=60, images=12, erased=10_000)
+QUICK = Effort(cold_rounds=3, warm_rounds=2, warm_blocks=3, calls_per_block=15, images=2, erased=500)
 
 
 def compared(what: str, unit: str, samples: Mapping[str, list[float]]) -> Row:

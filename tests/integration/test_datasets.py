@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -10,7 +11,6 @@ from uuid import uuid4
 import pytest
 
 from imagetrail.callers import ANONYMOUS, Caller
-from imagetrail.datasets import Datasets
 from imagetrail.dynamo import Dynamo
 from imagetrail.errors import Conflict, Forbidden, Invalid, InvalidCursor, NotFound
 from imagetrail.schemas import GenerateRequest
@@ -90,7 +90,7 @@ def test_of_two_changes_at_once_one_is_told(deployment: Deployment, alice: Calle
             deployment.datasets.update(alice, dataset["id"], {"vibe": "theirs"})
             return deployment.dynamo.update(table, key, change, condition)
 
-    mine = Datasets(dynamo=Interrupted(deployment.dynamo._endpoint), table=deployment.settings.datasets_table, url=str)
+    mine = replace(deployment.datasets, dynamo=Interrupted(deployment.dynamo._endpoint))
     with pytest.raises(Conflict):
         mine.update(alice, dataset["id"], {"vibe": "mine"})
     assert deployment.datasets.get(alice, dataset["id"])["vibe"] == "theirs"
@@ -135,5 +135,5 @@ def test_a_change_whose_answer_was_lost_is_no_conflict(deployment: Deployment, a
             deployment.dynamo.update(table, key, change, condition)
             return deployment.dynamo.update(table, key, change, condition)
 
-    mine = Datasets(dynamo=Repeated(deployment.dynamo._endpoint), table=deployment.settings.datasets_table, url=str)
+    mine = replace(deployment.datasets, dynamo=Repeated(deployment.dynamo._endpoint))
     assert mine.update(alice, dataset["id"], {"vibe": "mine"})["version"] == 2

@@ -78,6 +78,8 @@ def sweep_later(deployment: Deployment) -> None:
         images_table=deployment.settings.images_table,
         ledger=deployment.ledger,
         bucket=deployment.bucket,
+        tombstones=deployment.tombstones,
+        versions=deployment.versions,
         now=lambda: datetime.now(UTC) + timedelta(hours=1),
     ).run()
 

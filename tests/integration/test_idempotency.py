@@ -98,6 +98,8 @@ def sweep_later(deployment: Deployment) -> None:
         images_table=sweep.images_table,
         ledger=sweep.ledger,
         bucket=sweep.bucket,
+        tombstones=sweep.tombstones,
+        versions=sweep.versions,
         now=lambda: datetime.now(UTC) + timedelta(hours=2),
     ).run()
 

@@ -133,6 +133,7 @@ def test_every_parameter_has_another_value(tmp_path: Path) -> None:
         "MonthlyBudgetUsd": "12.5",
         "Model": "stability-rest,bedrock/core",
         "StabilitySecretName": "stability",
+        "WebhookSecretName": "webhook",
         "GeminiSecretName": "gemini",
         "BedrockRegion": "us-east-1",
         "VisionModel": "us.amazon.nova-lite-v1:0",

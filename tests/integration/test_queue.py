@@ -87,6 +87,8 @@ def sweep(deployment: Deployment, after: timedelta) -> None:
         images_table=given.images_table,
         ledger=given.ledger,
         bucket=given.bucket,
+        tombstones=given.tombstones,
+        versions=given.versions,
         now=lambda: datetime.now(UTC) + after,
     ).run()
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from imagetrail import dynamo
 from imagetrail.aws import AwsError, Endpoint
 from imagetrail.dynamo import ConditionFailedError, Dynamo, Expression
+from imagetrail.errors import Unavailable
 
 VALUES = st.recursive(
     st.booleans()
@@ -160,3 +161,45 @@ def test_any_other_refusal_is_a_defect(code: str) -> None:
     error = AwsError("dynamodb", code, {})
     with pytest.raises(AwsError, match=code):
         tables(FakeEndpoint(error)).put("t", {"id": "1"}, Expression("attribute_not_exists(#id)"))
+
+
+class Batches:
+    """Takes so many items of each batch, and gives back the rest as unprocessed."""
+
+    def __init__(self, taken: int) -> None:
+        self.taken = taken
+        self.sizes: list[int] = []
+        self.deleted: list[str] = []
+        self.pauses: list[int] = []
+
+    def call(self, _target: str, payload: Mapping[str, Any], _content_type: str) -> dict[str, Any]:
+        requests = payload["RequestItems"]["images"]
+        self.sizes.append(len(requests))
+        self.deleted += [request["DeleteRequest"]["Key"]["id"]["S"] for request in requests[: self.taken]]
+        rest = requests[self.taken :]
+        return {"UnprocessedItems": {"images": rest} if rest else {}}
+
+    def pause_before(self, attempt: int) -> None:
+        self.pauses.append(attempt)
+
+
+def test_many_are_deleted_by_25_and_what_was_not_processed_again() -> None:
+    batches = Batches(taken=20)
+    Dynamo(cast("Endpoint", batches)).delete_many("images", [str(number) for number in range(60)])
+    assert sorted(batches.deleted, key=int) == [str(number) for number in range(60)]
+    assert batches.sizes == [25, 25, 10, 10]
+    assert batches.pauses == [1]
+
+
+def test_a_table_that_processes_nothing_is_unavailable() -> None:
+    batches = Batches(taken=0)
+    with pytest.raises(Unavailable):
+        Dynamo(cast("Endpoint", batches)).delete_many("images", ["a"])
+    assert batches.pauses == sorted(batches.pauses)
+    assert len(batches.pauses) > 3
+
+
+def test_nothing_to_delete_is_no_request() -> None:
+    batches = Batches(taken=25)
+    Dynamo(cast("Endpoint", batches)).delete_many("images", [])
+    assert batches.sizes == []

@@ -14,6 +14,7 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from imagetrail.callers import ANONYMOUS
+from imagetrail.erasure import LONGEST_REQUEST
 from imagetrail.wiring import Endpointed
 
 ROOT = Path(__file__).parents[2]
@@ -92,6 +93,11 @@ def test_every_function_is_reached_by_a_route_a_schedule_or_a_queue(functions: d
     assert ("ANY", "$default") in routes
 
 
+def test_every_request_is_over_when_an_erasure_looks_again(functions: dict[str, Function]) -> None:
+    timeouts = {module: functions[module].get("Timeout", 10) for module in ENDPOINTS}
+    assert max(timeouts.values()) + 10 < LONGEST_REQUEST.total_seconds()
+
+
 def test_only_those_who_validate_or_paint_attach_those_layers(functions: dict[str, Function]) -> None:
     for module, function in functions.items():
         layers = {layer["Ref"] for layer in function.get("Layers", ())}
@@ -126,6 +132,8 @@ BUDGET = {
     "generate_image": ["boto3", "botocore.", "cryptography", "jwt", "PIL"],
     "generate_queued": ["boto3", "botocore.", "pydantic", "cryptography", "jwt", "PIL"],
     "check_models": ["boto3", "botocore.", "pydantic", "pyvips", "cryptography", "jwt", "PIL"],
+    "get_job": ["boto3", "botocore.", "pydantic", "pyvips", "cryptography", "jwt", "PIL"],
+    "run_jobs": ["boto3", "botocore.", "pydantic", "pyvips", "cryptography", "jwt", "PIL", "xml"],
     "settle_pending": ["boto3", "botocore.", "pydantic", "pyvips", "cryptography", "jwt", "PIL"],
     "delete_image": ["boto3", "botocore.", "pydantic", "pyvips", "cryptography", "jwt", "PIL", "xml"],
     "purge_trash": ["boto3", "botocore.", "pydantic", "pyvips", "cryptography", "jwt", "PIL"],
@@ -166,7 +174,7 @@ def test_a_sample_event_is_a_request_that_its_function_takes(name: str, function
     )
 
 
-@pytest.mark.parametrize("name", ["settle_pending", "purge_trash", "check_models"])
+@pytest.mark.parametrize("name", ["settle_pending", "purge_trash", "check_models", "run_jobs"])
 def test_the_sample_event_of_a_schedule_is_one(name: str) -> None:
     event = EVENTS[name]
     assert (event["source"], event["detail-type"]) == ("aws.scheduler", "Scheduled Event")

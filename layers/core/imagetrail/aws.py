@@ -90,7 +90,7 @@ class Endpoint:
             if time.monotonic() - started > GIVE_UP_SECONDS - TIMEOUT_SECONDS and attempt:
                 break
             if attempt:
-                self._pause(random.random() * _FIRST_PAUSE_SECONDS * 2**attempt)  # noqa: S311 (jitter)
+                self.pause_before(attempt)
             signed = signed_headers(
                 method,
                 path,
@@ -110,6 +110,10 @@ class Endpoint:
                 return reply
         raise Unavailable
 
+    def pause_before(self, attempt: int) -> None:
+        """Waits before the next attempt: a random part of a time that doubles."""
+        self._pause(random.random() * _FIRST_PAUSE_SECONDS * 2**attempt)  # noqa: S311 (jitter)
+
     def call(self, target: str, payload: Mapping[str, Any], content_type: str) -> dict[str, Any]:
         """One operation of a JSON-protocol service. Raises AwsError and Unavailable."""
         headers = {"x-amz-target": target, "content-type": content_type}
@@ -118,6 +122,15 @@ class Endpoint:
         if reply.status != 200:
             raise AwsError(self.service, _error_code(document), document)
         return document
+
+    def invoke_later(self, function: str, payload: Mapping[str, Any]) -> bool:
+        """Has Lambda run a function after this. Whether it will, for those who can do without."""
+        path = f"/2015-03-31/functions/{function}/invocations"
+        try:
+            reply = self.request("POST", path, {"x-amz-invocation-type": "Event"}, orjson.dumps(payload))
+        except Unavailable:
+            return False
+        return reply.status == 202
 
     def close(self) -> None:
         """Closes the connections that are kept."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from imagetrail.callers import Caller
     from imagetrail.dynamo import Dynamo, Item
+    from imagetrail.tombstones import Tombstones
 
 COLUMNS = (
     "id",
@@ -48,14 +49,16 @@ class Datasets:
     dynamo: Dynamo
     table: str
     url: Callable[[str], str]
+    tombstones: Tombstones
     now: Callable[[], datetime] = moments.utc_now
     new_id: Callable[[datetime], str] = moments.new_id
 
     def create(self, caller: Caller, fields: Mapping[str, Any]) -> Item:
-        """A new dataset of the caller. Raises Invalid."""
+        """A new dataset of the caller. Raises Invalid and AccountErased."""
         now = self.now()
         visibility = fields.get("visibility") or ("public" if caller.user_id is None else "private")
         _check_visibility(caller.user_id, visibility)
+        self.tombstones.check(caller.owner)
         dataset = {
             **fields,
             "visual_elements_source": "manual" if fields.get("unique_visual_elements") else None,
@@ -171,6 +174,10 @@ class Datasets:
         if expected is not None and not {etag(dataset), "*"} & set(expected):
             raise _unexpected(dataset)
         return dataset
+
+    def delete(self, dataset_id: str) -> None:
+        """Deletes the row, whatever it has become: a change that is under way fails by its condition."""
+        self.dynamo.delete_many(self.table, [dataset_id])
 
     def _seen(self, caller: Caller, dataset_id: str) -> Item:
         dataset = self.find(caller, dataset_id)

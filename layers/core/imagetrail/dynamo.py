@@ -7,12 +7,15 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from imagetrail.aws import AwsError
+from imagetrail.errors import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from imagetrail.aws import Endpoint
 
+_BATCH = 25
+_BATCH_ATTEMPTS = 8
 Item = dict[str, Any]
 """Attribute names to str, bool, int, float, list, dict or set of str. An attribute that is None is absent."""
 
@@ -118,6 +121,20 @@ class Dynamo:
         """Raises ConditionFailedError."""
         request = {"TableName": table, "Key": {"id": {"S": key}}, "ConditionExpression": condition.text}
         self._call("DeleteItem", request | _placeholders(condition.text, condition.values, condition.names))
+
+    def delete_many(self, table: str, keys: Iterable[str]) -> None:
+        """Deletes items by their ids, 25 a call; one that is not there is fine. Raises Unavailable."""
+        todo = [{"DeleteRequest": {"Key": {"id": {"S": key}}}} for key in keys]
+        for attempt in range(_BATCH_ATTEMPTS):
+            refused: list[dict[str, Any]] = []
+            for start in range(0, len(todo), _BATCH):
+                answer = self._call("BatchWriteItem", {"RequestItems": {table: todo[start : start + _BATCH]}})
+                refused += answer.get("UnprocessedItems", {}).get(table, [])
+            if not refused:
+                return
+            self._endpoint.pause_before(attempt + 1)
+            todo = refused
+        raise Unavailable
 
     def _call(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
         try:

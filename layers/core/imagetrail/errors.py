@@ -4,7 +4,9 @@ ImagetrailError                     500 internal_error
 ├── Malformed                       400 malformed_request
 │   └── InvalidCursor               400 invalid_cursor
 ├── Unauthenticated                 401 unauthenticated
+├── InvalidSignature                401 invalid_signature
 ├── Forbidden                       403 forbidden
+│   └── AccountErased               403 account_erased
 ├── NotFound                        404 not_found
 ├── MethodNotAllowed                405 method_not_allowed
 ├── Conflict                        409 conflict
@@ -82,12 +84,30 @@ class Unauthenticated(ImagetrailError):
         self.with_token = with_token
 
 
+class InvalidSignature(ImagetrailError):
+    """A webhook that its sender's secret did not sign, or not just now."""
+
+    status = 401
+    code = "invalid_signature"
+    title = "The webhook is not signed as it must be"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, headers={"www-authenticate": "Webhook-Signature"})
+
+
 class Forbidden(ImagetrailError):
     """The caller is known, and may not do this."""
 
     status = 403
     code = "forbidden"
     title = "This is not yours to do"
+
+
+class AccountErased(Forbidden):
+    """The caller's account is gone; their token is not yet."""
+
+    code = "account_erased"
+    title = "This account is erased"
 
 
 class NotFound(ImagetrailError):

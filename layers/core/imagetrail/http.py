@@ -72,6 +72,15 @@ class Request:
         value = (self.event.get("headers") or {}).get("if-match")
         return None if value is None else [tag.strip() for tag in value.split(",")]
 
+    @property
+    def raw_body(self) -> bytes:
+        """The body as it was sent. Raises Malformed."""
+        return _raw(self.event)
+
+    def path_text(self, name: str) -> str:
+        """What stands at `{name}` of the route's path."""
+        return str(self.event["pathParameters"][name])
+
     def path_id(self, name: str) -> str:
         """The UUID at `{name}` of the route's path. Raises Invalid."""
         try:
@@ -147,15 +156,18 @@ def problem(error: ImagetrailError, request_id: str) -> Response:
     return Response(error.status, body, headers)
 
 
-def _body(event: Mapping[str, Any]) -> Any:
+def _raw(event: Mapping[str, Any]) -> bytes:
     text = event.get("body") or ""
-    if event.get("isBase64Encoded"):
-        try:
-            raw = base64.b64decode(text, validate=True)
-        except ValueError:
-            raise Malformed("The body cannot be decoded.") from None
-    else:
-        raw = text.encode("utf-8", "surrogatepass")
+    if not event.get("isBase64Encoded"):
+        return bytes(text.encode("utf-8", "surrogatepass"))
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        raise Malformed("The body cannot be decoded.") from None
+
+
+def _body(event: Mapping[str, Any]) -> Any:
+    raw = _raw(event)
     if len(raw) > MAX_BODY_BYTES:
         raise TooLarge(f"The body has {len(raw)} bytes; it may have {MAX_BODY_BYTES}.")
     if not raw.strip():

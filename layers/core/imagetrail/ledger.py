@@ -15,7 +15,7 @@ from imagetrail import moments
 from imagetrail.accounts import Account, Accounts, Balance, ExhaustedError
 from imagetrail.allowances import DAILY, micros, rate_limit_headers
 from imagetrail.dynamo import ConditionFailedError, Expression, assignment
-from imagetrail.errors import BudgetExhausted, QuotaExhausted, Unavailable
+from imagetrail.errors import AccountErased, BudgetExhausted, QuotaExhausted, Unavailable
 from imagetrail.records import COLUMNS, WORKING, index_keys
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from imagetrail.dynamo import Dynamo, Item
+    from imagetrail.tombstones import Tombstones
 
 _DAYS = "days"
 
@@ -38,8 +39,11 @@ class AlreadySettledError(Exception):
 class Ledger:
     """The images table and the ledger table. `executor` runs what can run side by side."""
 
-    def __init__(self, dynamo: Dynamo, images_table: str, ledger_table: str, executor: Executor) -> None:
+    def __init__(
+        self, dynamo: Dynamo, images_table: str, ledger_table: str, executor: Executor, tombstones: Tombstones
+    ) -> None:
         self._dynamo, self._images, self._ledger, self._executor = dynamo, images_table, ledger_table, executor
+        self._tombstones = tombstones
         self.accounts = Accounts(dynamo, ledger_table, self._used)
         self._known_days: set[str] = set()
 
@@ -48,7 +52,8 @@ class Ledger:
     ) -> tuple[Item, list[Balance]]:
         """Reserves what the generation draws on, and writes the record as pending: one round trip.
 
-        Raises QuotaExhausted and BudgetExhausted, and then leaves nothing behind.
+        Raises AccountErased, QuotaExhausted and BudgetExhausted, and then leaves nothing behind. (What a process killed
+        before that leaves of an erased account, the sweep erases.)
         """
         item = {**record, **index_keys(record), "holds": {account.id: amount for account, amount in draws} or None}
         day = record["created_at"][:10]
@@ -57,11 +62,13 @@ class Ledger:
             for account, amount in draws
         ]
         registration = self._executor.submit(self._register, day)
+        standing = self._executor.submit(self._tombstones.check, item["owner"])
         try:
             with suppress(ConditionFailedError):  # of two identical requests whose first answer was lost
                 self._dynamo.put(self._images, item, Expression("attribute_not_exists(#id)"))
             registration.result()
-        except Unavailable:
+            standing.result()
+        except (Unavailable, AccountErased):
             wait(reservations)
             self._undo(item)
             raise

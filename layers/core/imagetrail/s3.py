@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
 from imagetrail.aws import AwsError, Endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+    from xml.etree.ElementTree import Element
 
     from imagetrail.sigv4 import Credentials
+
+_XMLNS = "http://s3.amazonaws.com/doc/2006-03-01/"
+MAX_KEYS = 1_000
 
 
 class Version(NamedTuple):
@@ -18,7 +24,14 @@ class Version(NamedTuple):
 
     key: str
     id: str
-    is_marker: bool
+    is_marker: bool = False
+
+
+class VersionPage(NamedTuple):
+    """Some versions, by key; `last` is where a following page starts, None at the end."""
+
+    versions: list[Version]
+    last: Version | None
 
 
 class Bucket:
@@ -62,27 +75,51 @@ class Bucket:
 
     def versions(self, prefix: str) -> list[Version]:
         """Every version of every object whose key begins so, the newest of each first. A request for each 1,000."""
-        from xml.etree import ElementTree as Xml
-
-        found: list[Version] = []
-        after: dict[str, str] = {}
-        while True:
-            query = urlencode(sorted({"prefix": prefix, "versions": "", **after}.items()), quote_via=quote, safe="")
-            listed = Xml.fromstring(self._request("GET", "", query=query) or b"")  # noqa: S314 (S3's own)
-            for entry in listed:
-                if entry.tag.endswith(("}Version", "}DeleteMarker")):
-                    key, version = entry.findtext("{*}Key", ""), entry.findtext("{*}VersionId", "")
-                    found.append(Version(key, version, entry.tag.endswith("}DeleteMarker")))
-            if listed.findtext("{*}IsTruncated") != "true":
-                return found
-            after = {
-                "key-marker": listed.findtext("{*}NextKeyMarker", ""),
-                "version-id-marker": listed.findtext("{*}NextVersionIdMarker", ""),
-            }
+        page = self.list_versions(prefix)
+        found = page.versions
+        while page.last is not None:
+            page = self.list_versions(prefix, page.last)
+            found += page.versions
+        return found
 
     def delete_version(self, version: Version) -> None:
         """Deletes one version for good; without a marker, what it hid is there again."""
         self._request("DELETE", version.key, query=urlencode({"versionId": version.id}, quote_via=quote))
+
+    def list_versions(self, prefix: str, after: Version | None = None, limit: int = MAX_KEYS) -> VersionPage:
+        """The versions and delete markers of keys with this prefix; `after` one without an id starts past its key."""
+        query = {"max-keys": str(limit), "prefix": prefix, "versions": ""}
+        if after is not None:
+            query |= {"key-marker": after.key} | ({"version-id-marker": after.id} if after.id else {})
+        document = self._xml("GET", query)
+        found = [
+            Version(
+                entry.findtext("{*}Key", ""), entry.findtext("{*}VersionId", ""), entry.tag.endswith("}DeleteMarker")
+            )
+            for entry in document
+            if entry.tag.endswith(("}Version", "}DeleteMarker"))
+        ]
+        if document.findtext("{*}IsTruncated") != "true":
+            return VersionPage(found, None)
+        last = Version(document.findtext("{*}NextKeyMarker", ""), document.findtext("{*}NextVersionIdMarker", ""))
+        return VersionPage(found, last)
+
+    def delete_versions(self, versions: Sequence[Version]) -> dict[Version, str]:
+        """Deletes for good, 1,000 a call. Returns those that could not be, with S3's code."""
+        from xml.sax.saxutils import escape
+
+        refused: dict[Version, str] = {}
+        for start in range(0, len(versions), MAX_KEYS):
+            entries = (
+                f"<Object><Key>{escape(version.key)}</Key><VersionId>{escape(version.id)}</VersionId></Object>"
+                for version in versions[start : start + MAX_KEYS]
+            )
+            body = f'<Delete xmlns="{_XMLNS}">{"".join(entries)}<Quiet>true</Quiet></Delete>'.encode()
+            for entry in self._xml("POST", {"delete": ""}, body):
+                if entry.tag.endswith("}Error"):
+                    version = Version(entry.findtext("{*}Key", ""), entry.findtext("{*}VersionId", ""))
+                    refused[version] = entry.findtext("{*}Code", "")
+        return refused
 
     def close(self) -> None:
         """Closes the connections that are kept."""
@@ -97,3 +134,14 @@ class Bucket:
         if reply.status not in (200, 204):
             raise AwsError("s3", f"{method} answered {reply.status}", {})
         return reply.body
+
+    def _xml(self, method: str, query: Mapping[str, str], body: bytes = b"") -> Element:
+        """An operation on the bucket itself that answers with XML."""
+        from xml.etree import ElementTree
+
+        checksum = {"x-amz-checksum-sha256": base64.b64encode(hashlib.sha256(body).digest()).decode()} if body else {}
+        text = "&".join(f"{name}={quote(value, safe='')}" for name, value in sorted(query.items()))
+        reply = self._endpoint.request(method, self._prefix or "/", checksum, body, text)
+        if reply.status != 200:
+            raise AwsError("s3", f"{method} answered {reply.status}", {})
+        return ElementTree.fromstring(reply.body)  # noqa: S314 (S3's own)

@@ -74,6 +74,23 @@ class GenerateRequest(RequestBody):
     model: ShortText | None = Field(None, description="The deployment's own choice when absent")
 
 
+class DeletedUser(BaseModel):
+    """Whose account is gone."""
+
+    id: Annotated[str, StringConstraints(min_length=1, max_length=255)] = Field(
+        description="The subject of their tokens"
+    )
+
+
+class UserDeleted(RequestBody):
+    """A webhook's message (Standard Webhooks); what else it holds is passed over."""
+
+    model_config = ConfigDict(extra="ignore", strict=True, hide_input_in_errors=True)
+
+    type: Literal["user.deleted"]
+    data: DeletedUser
+
+
 class DatasetFields(RequestBody):
     """A brand: what its images have in common."""
 
@@ -341,6 +358,37 @@ class Usage(_Answer):
 
     daily_images: Standing | None
     monthly_budget_usd: Standing | None = Field(None, description="Shown to admins only")
+
+
+class Kept(_Answer):
+    """What a finished job leaves standing."""
+
+    what: str
+    why: str
+    until: str
+
+
+class Receipt(_Answer):
+    """What a finished job did. It names nobody."""
+
+    counts: dict[str, int]
+    requested_at: datetime
+    finished_at: datetime
+    kept: list[Kept]
+
+
+class Job(_Answer):
+    """Work that goes on after its request was answered."""
+
+    id: UUID
+    kind: Literal["erase_user", "delete_dataset"]
+    status: Literal["queued", "running", "succeeded", "failed"]
+    progress: dict[str, int] = Field(description="What is done so far, by kind of thing")
+    created_at: datetime
+    updated_at: datetime
+    finished_at: datetime | None
+    error: str | None
+    receipt: Receipt | None = Field(description="When it has succeeded")
 
 
 class FieldError(_Answer):

@@ -54,6 +54,9 @@ class Settings:
     bedrock_region: str
     bedrock_url: str | None
     vision_model: str
+    webhook_secret_name: str
+    user_pool_id: str
+    run_jobs_function: str
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -108,4 +111,7 @@ class Settings:
             bedrock_region=environment.get("BEDROCK_REGION", "us-west-2"),
             bedrock_url=environment.get("BEDROCK_URL"),
             vision_model=environment.get("VISION_MODEL", ""),
+            webhook_secret_name=environment.get("WEBHOOK_SECRET_NAME", ""),
+            user_pool_id=environment.get("USER_POOL_ID", ""),
+            run_jobs_function=environment.get("RUN_JOBS_FUNCTION", ""),
         )

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from imagetrail.dynamo import Dynamo, Item
     from imagetrail.ledger import Ledger
     from imagetrail.s3 import Bucket
+    from imagetrail.tombstones import Tombstones
+    from imagetrail.versions import Versions
 
 _INDEX = "idx_generated_images_unsettled"
 _INTERRUPTED = f"{Unavailable.code}: The process was stopped before it could finish."
@@ -42,6 +44,8 @@ class Sweep:
     images_table: str
     ledger: Ledger
     bucket: Bucket
+    tombstones: Tombstones
+    versions: Versions
     now: Callable[[], datetime] = moments.utc_now
 
     def run(self) -> Tally:
@@ -72,6 +76,10 @@ class Sweep:
         record = self.dynamo.get(self.images_table, image_id, consistent=True)
         if record is None or "unsettled" not in record or record["settle_by"] >= moments.to_text(self.now()):
             return
+        if self.tombstones.stands(record["owner"]):
+            self._erase(record)
+            tally.cleaned += 1
+            return
         if record["status"] != "pending":
             self._clean(record)
             tally.cleaned += 1
@@ -86,6 +94,11 @@ class Sweep:
                 tally.failed += 1
         except AlreadySettledError:
             return
+
+    def _erase(self, record: Item) -> None:
+        """Leaves nothing of a record that began as its owner's account went, and was to be taken back."""
+        if not self.versions.erase([image_key(record), thumbnail_key(record)]).refused:
+            self.dynamo.delete_many(self.images_table, [record["id"]])
 
     def _salvage(self, record: Item) -> Item | None:
         """A picture that was paid for and stored before the process ended is kept."""

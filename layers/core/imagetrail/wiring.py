@@ -25,25 +25,32 @@ if TYPE_CHECKING:
     from imagetrail.datasets import Datasets
     from imagetrail.edge import Edge
     from imagetrail.emptying import Emptying
+    from imagetrail.erasing import Erasing
+    from imagetrail.erasure import Erasure
     from imagetrail.extraction import Extraction
     from imagetrail.generation import Generation
     from imagetrail.history import History
     from imagetrail.http import Request, Response
     from imagetrail.idempotency import Once
     from imagetrail.images import Images
+    from imagetrail.jobs import Jobs
     from imagetrail.ledger import Ledger
     from imagetrail.models import ImageModel
     from imagetrail.models.catalog import Catalog
     from imagetrail.presigning import Presigner
     from imagetrail.queries import Parameter
     from imagetrail.references import References
+    from imagetrail.running import Kind, Runner
     from imagetrail.s3 import Bucket
     from imagetrail.secrets_manager import Secrets
     from imagetrail.settling import Sweep
     from imagetrail.submission import Submission
     from imagetrail.tokens import Verifier
+    from imagetrail.tombstones import Tombstones
     from imagetrail.trash import Trash
     from imagetrail.usage import Usage
+    from imagetrail.versions import Versions
+    from imagetrail.webhooks import Webhooks
     from imagetrail.worker import Worker
 
 
@@ -208,7 +215,9 @@ class Deployment:
         """The brand datasets."""
         from imagetrail.datasets import Datasets
 
-        return Datasets(dynamo=self.dynamo, table=self.settings.datasets_table, url=self.presigner.url)
+        return Datasets(
+            dynamo=self.dynamo, table=self.settings.datasets_table, url=self.presigner.url, tombstones=self.tombstones
+        )
 
     @cached_property
     def presigner(self) -> Presigner:
@@ -243,14 +252,14 @@ class Deployment:
         from imagetrail.ledger import Ledger
 
         s = self.settings
-        return Ledger(self.dynamo, s.images_table, s.ledger_table, self.executor)
+        return Ledger(self.dynamo, s.images_table, s.ledger_table, self.executor, self.tombstones)
 
     @cached_property
     def executor(self) -> Executor:
-        """Threads for what can wait side by side: a generation has at most three requests under way."""
+        """Threads for what can wait side by side: a generation has at most four requests under way besides its own."""
         from concurrent.futures import ThreadPoolExecutor
 
-        return self._closing.enter_context(ThreadPoolExecutor(3))
+        return self._closing.enter_context(ThreadPoolExecutor(4))
 
     @cached_property
     def limits(self) -> Limits:
@@ -372,7 +381,93 @@ class Deployment:
         from imagetrail.settling import Sweep
 
         s = self.settings
-        return Sweep(dynamo=self.dynamo, images_table=s.images_table, ledger=self.ledger, bucket=self.bucket)
+        return Sweep(
+            dynamo=self.dynamo,
+            images_table=s.images_table,
+            ledger=self.ledger,
+            bucket=self.bucket,
+            tombstones=self.tombstones,
+            versions=self.versions,
+        )
+
+    @cached_property
+    def tombstones(self) -> Tombstones:
+        """What is being erased, or just was."""
+        from imagetrail.tombstones import Tombstones
+
+        return Tombstones(self.dynamo, self.settings.ledger_table)
+
+    @cached_property
+    def versions(self) -> Versions:
+        """The deleter of objects for good."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        from imagetrail.versions import STRIPES, Versions
+
+        return Versions(self.bucket, self._closing.enter_context(ThreadPoolExecutor(STRIPES)))
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        """What goes on after its request was answered."""
+        from imagetrail.jobs import Jobs
+
+        s = self.settings
+        return Jobs(
+            dynamo=self.dynamo,
+            table=s.ledger_table,
+            secret=lambda: self._secrets.read(s.source_secret_name),
+            kick=lambda job_id: self._lambda.invoke_later(s.run_jobs_function, {"job_id": job_id}),
+        )
+
+    @cached_property
+    def erasing(self) -> Erasing:
+        """Who may have a user or a dataset erased."""
+        from imagetrail.erasing import Erasing
+
+        return Erasing(jobs=self.jobs, datasets=self.datasets)
+
+    @cached_property
+    def webhooks(self) -> Webhooks:
+        """What the issuer of the tokens tells, signed."""
+        from imagetrail.webhooks import Webhooks
+
+        name = self.settings.webhook_secret_name
+        return Webhooks((lambda: self._secrets.read(name)) if name else None)
+
+    @cached_property
+    def runner(self) -> Runner:
+        """The worker of jobs."""
+        from imagetrail.running import Runner
+
+        return Runner(dynamo=self.dynamo, table=self.settings.ledger_table, kinds=self.job_kinds)
+
+    @cached_property
+    def job_kinds(self) -> Mapping[str, Kind]:
+        """Every kind of job, by its name."""
+        from imagetrail.erasing import DATASET, USER
+
+        return {USER: self.erasure, DATASET: self.erasure}
+
+    @cached_property
+    def erasure(self) -> Erasure:
+        """What a user who leaves had, and what a deleted dataset was for."""
+        from imagetrail.erasure import Erasure
+
+        s = self.settings
+        return Erasure(
+            dynamo=self.dynamo,
+            images_table=s.images_table,
+            datasets_table=s.datasets_table,
+            ledger_table=s.ledger_table,
+            versions=self.versions,
+            jobs=self.jobs,
+            edge=self.edge,
+            steps={},
+        )
+
+    @cached_property
+    def _lambda(self) -> Endpoint:
+        return self._endpoint("lambda")
 
     def ending_models(self) -> dict[str, str]:
         """Of the Bedrock models in use, those that are about to go, each with what Bedrock says of it."""

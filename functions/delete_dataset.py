@@ -1,0 +1,11 @@
+"""DELETE /ai/datasets/{dataset_id}"""
+
+from imagetrail.http import Request, Response
+from imagetrail.wiring import deployment, endpoint
+
+
+@endpoint(answers={202: "Job"}, problems=(403,))
+def handler(request: Request) -> Response:
+    """Delete a dataset with its reference images. The images made with it stay, their `dataset_id` becomes null."""
+    job = deployment().erasing.dataset(request.caller, request.path_id("dataset_id"))
+    return Response(202, job, {"location": f"/ai/jobs/{job['id']}", "retry-after": "5"})

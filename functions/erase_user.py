@@ -1,0 +1,11 @@
+"""DELETE /ai/users/{user_id}"""
+
+from imagetrail.http import Request, Response
+from imagetrail.wiring import deployment, endpoint
+
+
+@endpoint(answers={202: "Job"}, problems=(403,))
+def handler(request: Request) -> Response:
+    """Erase a user, as an admin. The job ends with a receipt."""
+    job = deployment().erasing.user(request.caller, request.path_text("user_id"))
+    return Response(202, job, {"location": f"/ai/jobs/{job['id']}", "retry-after": "5"})

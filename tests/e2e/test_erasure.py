@@ -1,0 +1,110 @@
+"""Leaving, as the one who leaves meets it: over HTTP, with the deployed functions and their permissions."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from imagetrail.schemas import Job
+from tests.e2e.test_api import Client, anonymous, sign_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.e2e.test_api import Answer
+
+__all__ = ["anonymous", "sign_in"]
+
+SOON = 120.0  # seconds: the longest request, and a run of the schedule if the kick was lost
+
+
+def job_of(answer: Answer) -> Job:
+    assert answer.status in (200, 202), answer.body
+    return Job.model_validate_json(answer.body)
+
+
+def finished(client: Client, location: str) -> Job:
+    """The job at this location when it is through."""
+    deadline = time.monotonic() + SOON
+    while (job := job_of(client.get(location))).finished_at is None:
+        assert time.monotonic() < deadline, job
+        time.sleep(0.5)
+    return job
+
+
+def test_a_user_leaves(anonymous: Client, sign_in: Callable[..., Client]) -> None:
+    alice, bob = sign_in(f"alice-{uuid4()}"), sign_in(f"bob-{uuid4()}")
+    brand = {"name": "Coffee Co", "vibe": "cozy", "visibility": "public"}
+    dataset = alice.call("POST", "/ai/datasets", brand).json
+    image = alice.generate(dataset_id=dataset["id"]).json
+    kept = bob.generate(dataset_id=dataset["id"]).json
+    pixels = [urlsplit(image[name]).path for name in ("image_url", "thumbnail_url")]
+    assert [alice.get(path).status for path in pixels] == [200, 200]
+
+    asked = alice.call("DELETE", "/ai/users/me")
+    assert asked.status == 202
+    location = asked.headers["location"]
+    assert location == f"/ai/jobs/{job_of(asked).id}"
+    assert asked.headers["retry-after"]
+    assert job_of(alice.call("DELETE", "/ai/users/me")).id == job_of(asked).id
+
+    refused = alice.generate()
+    assert (refused.status, refused.problem().code) == (403, "account_erased")
+    assert alice.call("POST", "/ai/datasets", brand).problem().code == "account_erased"
+    assert bob.get(location).status == 404
+    assert anonymous.get(location).status == 404
+
+    started = time.monotonic()
+    while alice.get("/ai/generated-images").json["count"]:
+        assert time.monotonic() - started < 20, "what is there goes at once"
+        time.sleep(0.1)
+    job = finished(alice, location)
+    assert job.status == "succeeded", job.error
+    assert job.receipt is not None
+    expected = {"records": 1, "object_versions": 2, "datasets": 1, "records_unlinked": 1}
+    assert {name: job.receipt.counts[name] for name in expected} == expected
+    assert [alice.get(path).status for path in pixels] == [404, 404]
+    assert alice.get(f"/ai/generated-images/{image['id']}").status == 404
+    assert bob.get(f"/ai/datasets/{dataset['id']}").status == 404
+    after = bob.get(f"/ai/generated-images/{kept['id']}").json
+    assert (after["status"], after["dataset_id"], after["dataset_version"]) == ("succeeded", None, 1)
+
+
+def test_an_admin_erases_a_user_and_nobody_else_does(anonymous: Client, sign_in: Callable[..., Client]) -> None:
+    leaver, root, bob = f"auth0|{uuid4()}", sign_in("root", "admin"), sign_in("bob")
+    path = f"/ai/users/{leaver.replace('|', '%7C')}"
+    assert anonymous.call("DELETE", "/ai/users/me").status == 401
+    assert bob.call("DELETE", path).problem().code == "forbidden"
+    started = job_of(root.call("DELETE", path))
+    assert (started.kind, started.status) == ("erase_user", "queued")
+    assert sign_in(leaver).generate().problem().code == "account_erased"
+    assert job_of(root.get(f"/ai/jobs/{started.id}")).id == started.id
+    assert bob.get(f"/ai/jobs/{started.id}").status == 404
+
+
+def test_a_dataset_is_deleted(sign_in: Callable[..., Client]) -> None:
+    alice, bob = sign_in(f"alice-{uuid4()}"), sign_in(f"bob-{uuid4()}")
+    dataset = alice.call("POST", "/ai/datasets", {"name": "Tea Co", "brand": "Tea Co"}).json
+    image = alice.generate(dataset_id=dataset["id"]).json
+    path = f"/ai/datasets/{dataset['id']}"
+    assert bob.call("DELETE", path).status == 404
+    asked = alice.call("DELETE", path)
+    assert job_of(asked).kind == "delete_dataset"
+    assert alice.get(path).status == 404
+    assert alice.get("/ai/datasets").json["datasets"] == []
+    deadline = time.monotonic() + SOON
+    while (after := alice.get(f"/ai/generated-images/{image['id']}").json)["dataset_id"] is not None:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert (after["status"], after["full_prompt"]) == ("succeeded", image["prompt_used"])
+    assert job_of(alice.get(asked.headers["location"])).progress["records_unlinked"] == 1
+    assert alice.get("/ai/generated-images").json["count"] == 1
+    assert alice.get("/ai/generated-images", dataset_id=dataset["id"]).json["count"] == 0
+
+
+def test_without_a_secret_there_is_no_webhook(anonymous: Client) -> None:
+    answer = anonymous.call("POST", "/ai/webhooks/user-deleted", {"type": "user.deleted", "data": {"id": "alice"}})
+    assert answer.problem().code == "not_found"
+    assert "WebhookSecretName" in answer.problem().detail
