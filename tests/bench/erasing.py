@@ -52,7 +52,7 @@ def measure(count: int, every: int = 1) -> tuple[list[tuple[float, int]], float]
     logging.disable(logging.INFO)
     with tempfile.TemporaryDirectory() as folder, deployed(Path(folder) / "data") as stack:
         scheduler = stack.client("scheduler")
-        for name in ("run-jobs", "settle-pending"):
+        for name in ("run-jobs", "settle-pending", "purge-trash"):
             held = scheduler.get_schedule(Name=f"imagetrail-{name}")
             same = {key: held[key] for key in ("Name", "ScheduleExpression", "FlexibleTimeWindow", "Target")}
             scheduler.update_schedule(**same, State="DISABLED")
