@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -12,11 +13,14 @@ import pytest
 from imagetrail.callers import ANONYMOUS, NOWHERE, Caller
 from imagetrail.dynamo import Expression
 from imagetrail.errors import Invalid, KeyReused, ModelGone, NotFound, QuotaExhausted
+from imagetrail.models import procedural
+from imagetrail.models.catalog import Catalog
 from imagetrail.preferences import Preferences
 from imagetrail.schemas import GenerateRequest, RegenerateRequest
 from imagetrail.settings import Settings
 from imagetrail.wiring import Deployment
 from tests.integration.made import made
+from tests.integration.uploads import add_reference, picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -158,6 +162,39 @@ def test_a_dataset_that_the_caller_sees_no_more(deployment: Deployment, caller: 
     assert (again["full_prompt"], again["dataset_id"]) == (first["full_prompt"], None)
     with pytest.raises(Invalid):
         regenerate(deployment, caller, first["id"], dataset="current")
+
+
+def test_the_reference_images_as_they_were_while_the_caller_may_see_them(
+    deployment: Deployment, caller: Caller
+) -> None:
+    owner = Caller(f"user-{uuid4()}")
+    dataset_id = brand(deployment, owner, visibility="public")
+    add_reference(deployment, owner, dataset_id, picture(width=100))
+    generation = replace(deployment.generation, catalog=Catalog("gemini", lambda _: procedural.generate))
+    offered = replace(
+        deployment.regeneration,
+        catalog=generation.catalog,
+        submission=replace(deployment.submission, generation=generation),
+    )
+    request = GenerateRequest.model_validate({"prompt": "a tea house", "dataset_id": dataset_id})
+    first, _ = generation.generate(caller, request, LEFT)
+    add_reference(deployment, owner, dataset_id, picture(width=110))
+
+    def again(**wish: Any) -> dict[str, Any]:
+        asked = RegenerateRequest.model_validate(wish)
+        outcome = offered.submit(
+            caller, first["id"], asked, NOWHERE, time_left=LEFT, preferences=Preferences(), key=None
+        )
+        return outcome.record
+
+    frozen, current = again(), again(dataset="current")
+    assert frozen["reference_images"] == first["reference_images"]
+    assert (first["reference_images_count"], frozen["reference_images_count"]) == (1, 1)
+    assert current["reference_images_count"] == 2
+    deployment.datasets.update(owner, dataset_id, {"visibility": "private"})
+    hidden = again()
+    assert (hidden["reference_images"], hidden["reference_images_count"]) == ([], 0)
+    assert hidden["full_prompt"] == first["full_prompt"]
 
 
 def test_a_record_that_does_not_tell_its_dataset(deployment: Deployment, caller: Caller) -> None:
