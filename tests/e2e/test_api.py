@@ -16,7 +16,17 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from imagetrail import provenance
-from imagetrail.schemas import BatchResult, Dataset, DatasetPage, GeneratedImage, Image, ImagePage, ModelPage, Problem
+from imagetrail.schemas import (
+    BatchResult,
+    Dataset,
+    DatasetPage,
+    GeneratedImage,
+    Image,
+    ImagePage,
+    Lineage,
+    ModelPage,
+    Problem,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -250,6 +260,51 @@ def test_favorites_and_batches_over_http(anonymous: Client, sign_in: Callable[..
 )
 def test_bad_batches(anonymous: Client, body: dict[str, Any], field: str) -> None:
     answer = anonymous.call("POST", "/ai/generated-images/batch", body)
+    assert answer.status == 422, answer.body
+    assert field in [error.field for error in answer.problem().errors or ()], answer.body
+
+
+def test_an_image_is_made_again_over_http(anonymous: Client, sign_in: Callable[..., Client]) -> None:
+    caller = sign_in("again")
+    first = caller.generate(format="jpg", seed=5, style="oil").json
+    path = f"/ai/generated-images/{first['id']}"
+    again = caller.call("POST", f"{path}/regenerate", {"seed": "same", "style": "ink"})
+    assert again.status == 201, again.body
+    made = GeneratedImage.model_validate_json(again.body)
+    assert (str(made.parent_id), made.seed, made.prompt_used) == (first["id"], 5, "a quiet harbour. Style: ink.")
+    assert again.headers["location"] == f"/ai/generated-images/{made.id}"
+    assert provenance.extract(anonymous.get(urlsplit(made.image_url or "").path).body)["parent_id"] == first["id"]
+    queued = caller.call("POST", f"{path}/regenerate", {}, {"prefer": "respond-async"})
+    assert (queued.status, queued.json["status"]) == (202, "pending"), queued.body
+    lineage = caller.get(f"{path}/lineage")
+    tree = Lineage.model_validate_json(lineage.body)
+    assert (tree.count, tree.truncated) == (3, False)
+    assert [str(child.id) for child in tree.roots[0].children] == [str(made.id), queued.json["id"]]
+    assert tree.roots[0].children[0].changed == ["style"]
+    for stranger in (anonymous, sign_in("nosy")):
+        assert stranger.call("POST", f"{path}/regenerate", {}).status == 404
+        assert stranger.get(f"{path}/lineage").status == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"seed": "other"}, "seed"),
+        ({"seed": -1}, "seed"),
+        ({"seed": True}, "seed"),
+        ({"seed": None}, "seed"),
+        ({"prompt": None}, "prompt"),
+        ({"prompt": " "}, "prompt"),
+        ({"dataset": "old"}, "dataset"),
+        ({"dataset": "frozen", "dataset_id": str(UUID(int=1))}, "body"),
+        ({"dataset_id": str(UUID(int=1))}, "dataset_id"),
+        ({"model": "dall-e"}, "model"),
+        ({"image_id": "x"}, "image_id"),
+    ],
+)
+def test_bad_regenerations(anonymous: Client, body: dict[str, Any], field: str) -> None:
+    image = anonymous.get("/ai/generated-images", limit=1).json["images"][0]["id"]
+    answer = anonymous.call("POST", f"/ai/generated-images/{image}/regenerate", body)
     assert answer.status == 422, answer.body
     assert field in [error.field for error in answer.problem().errors or ()], answer.body
 

@@ -28,6 +28,7 @@ STATUS_OF_CODE = {
     "invalid_request": 422,
     "content_blocked": 422,
     "idempotency_key_reused": 422,
+    "model_gone": 422,
     "quota_exhausted": 429,
     "budget_exhausted": 429,
     "service_unavailable": 503,

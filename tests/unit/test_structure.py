@@ -103,7 +103,7 @@ def test_only_those_who_validate_or_paint_attach_those_layers(functions: dict[st
         layers = {layer["Ref"] for layer in function.get("Layers", ())}
         validates = module in ENDPOINTS and ENDPOINTS[module].operation.body is not None
         assert ("ValidationLayer" in layers) is validates
-        pictures = ("generate_image", "generate_queued", "confirm_reference")
+        pictures = ("generate_image", "generate_queued", "regenerate_image", "confirm_reference")
         assert ("ImagingLayer" in layers) is (module in pictures)
 
 

@@ -15,7 +15,8 @@ ImagetrailError                     500 internal_error
 ├── TooLarge                        413 too_large
 ├── Invalid                         422 invalid_request
 │   ├── Blocked                     422 content_blocked
-│   └── KeyReused                   422 idempotency_key_reused
+│   ├── KeyReused                   422 idempotency_key_reused
+│   └── ModelGone                   422 model_gone
 ├── QuotaExhausted                  429 quota_exhausted
 ├── BudgetExhausted                 429 budget_exhausted
 └── Unavailable                     503 service_unavailable
@@ -189,6 +190,13 @@ class KeyReused(Invalid):
         self, detail: str = "This Idempotency-Key was sent before with another body. Send a new key with a new request."
     ) -> None:
         super().__init__(detail)
+
+
+class ModelGone(Invalid):
+    """The model that made an image is not offered any more; another one would be used if the caller says so."""
+
+    code = "model_gone"
+    title = "The model that made this image is gone"
 
 
 class QuotaExhausted(ImagetrailError):

@@ -103,15 +103,17 @@ class Generation:
         *,
         image_id: str | None = None,
         queued: bool = False,
+        columns: Mapping[str, Any] | None = None,
     ) -> tuple[Item, list[Balance]]:
         """The pending record, and what is left of what it drew on. If nobody finishes it within `patience`, it fails.
 
-        `origin` is where an anonymous caller is; `queued` says that another process will claim and finish it. Raises
+        `origin` is where an anonymous caller is; `queued` says that another process will claim and finish it;
+        `columns` stand in the record whatever the request would give. Raises
         Invalid, QuotaExhausted, BudgetExhausted and Unavailable, and then leaves nothing behind.
         """
         now = self.now()
         until = now + patience
-        record = self._compose(caller, request, image_id or self.new_id(now), now)
+        record = {**self._compose(caller, request, image_id or self.new_id(now), now), **(columns or {})}
         candidates = self.catalog.choose(request.model, record["full_prompt"])
         record |= {
             "model": candidates[0],

@@ -73,12 +73,16 @@ class History:
 
     def get(self, caller: Caller, image_id: str, public_url: str) -> dict[str, Any]:
         """One record. Raises NotFound, also for a record the caller may not see."""
+        return public(self.find(caller, image_id), public_url)
+
+    def find(self, caller: Caller, image_id: str) -> Item:
+        """One record, as it is kept. Raises NotFound as `get` does."""
         sees_all = self.sees_all(caller)
         # A read just after the write may miss it: only then is the dearer, consistent read made.
         record = self._dynamo.get(self._table, image_id) or self._dynamo.get(self._table, image_id, consistent=True)
         if record is None or not (sees_all or caller.owns(record["owner"])):
             raise NotFound("No image of yours has this id.")
-        return public(record, public_url)
+        return record
 
     def page(self, caller: Caller, query: HistoryQuery, public_url: str) -> dict[str, Any]:
         """`limit` records, fewer at the end, or where a filter of an admin leaves many out: then with a cursor."""

@@ -196,11 +196,6 @@ def _complain_of_surrogates(raw: bytes) -> None:
 
 
 def _validated(model: type[Any], document: Any) -> Any:
-    from pydantic import ValidationError
+    from imagetrail.schemas import validated
 
-    from imagetrail.schemas import messages
-
-    try:
-        return model.model_validate(document)
-    except ValidationError as error:
-        raise Invalid("The body has values that are not acceptable.", errors=messages(error)) from None
+    return validated(model, document, "The body has values that are not acceptable.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
 from pydantic import (
@@ -13,10 +13,14 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    ValidationError,
+    WithJsonSchema,
+    WrapValidator,
     model_validator,
 )
 
 from imagetrail import moments
+from imagetrail.errors import Invalid
 from imagetrail.queries import Identifier
 
 MAX_PROMPT = 10_000
@@ -59,6 +63,9 @@ class RequestBody(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
 
+Body = TypeVar("Body", bound=RequestBody)
+
+
 class GenerateRequest(RequestBody):
     """What to generate."""
 
@@ -89,6 +96,48 @@ class UserDeleted(RequestBody):
 
     type: Literal["user.deleted"]
     data: DeletedUser
+
+
+def _seed(value: object) -> object:
+    number = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_SEED
+    if not (number or value in ("same", "new")):
+        raise ValueError(f"must be same, new or a whole number from 0 to {MAX_SEED}")
+    return value
+
+
+_SEED = {"anyOf": [{"enum": ["same", "new"]}, {"type": "integer", "minimum": 0, "maximum": MAX_SEED}]}
+Seed = Annotated[str | int, WrapValidator(lambda value, _: _seed(value)), WithJsonSchema(_SEED)]
+
+
+def _left_out() -> Any:
+    """A field that may be left out and may not be null. Read such a body with `exclude_unset`."""
+    return Field(None, json_schema_extra=_forget_default)
+
+
+def _forget_default(schema: dict[str, Any]) -> None:
+    del schema["default"]
+
+
+class RegenerateRequest(RequestBody):
+    """What to do otherwise than the image was made; what is left out stays as it was."""
+
+    seed: Seed = Field("new", description="The image's own, a random one, or a number")
+    dataset: Literal["frozen", "current"] = Field("frozen", description="The image's dataset as it was, or as it is")
+    prompt: Prompt = _left_out()
+    dataset_id: Id | None = _left_out()
+    style: ShortText | None = _left_out()
+    aspect_ratio: AspectRatio = _left_out()
+    quality: Quality = _left_out()
+    format: Annotated[Format, BeforeValidator(_jpeg_is_jpg)] = _left_out()
+    resolution: Resolution = _left_out()
+    negative_prompt: Prompt | None = _left_out()
+    model: ShortText | None = _left_out()
+
+    @model_validator(mode="after")
+    def _is_one_dataset(self) -> RegenerateRequest:
+        if {"dataset", "dataset_id"} <= self.model_fields_set and self.dataset == "frozen":
+            raise ValueError("another dataset_id is used as it is: leave dataset out")
+        return self
 
 
 class DatasetFields(RequestBody):
@@ -141,15 +190,6 @@ class BatchRequest(RequestBody):
         if self.ids is not None and self.cursor is not None:
             raise ValueError("cursor goes with filter")
         return self
-
-
-def _left_out() -> Any:
-    """A field that may be left out and may not be null. Read such a body with `exclude_unset`."""
-    return Field(None, json_schema_extra=_forget_default)
-
-
-def _forget_default(schema: dict[str, Any]) -> None:
-    del schema["default"]
 
 
 class DatasetChanges(RequestBody):
@@ -225,6 +265,36 @@ class GeneratedImage(Image):
 
     caption: str = Field(description="The prompt")
     prompt_used: str = Field(description="The full prompt")
+
+
+class LineageNode(_Answer):
+    """An image in its family."""
+
+    id: UUID
+    parent_id: UUID | None
+    created_at: datetime
+    status: Status
+    prompt_start: str = Field(description="The first 200 characters of the prompt")
+    changed: list[str] = Field(description="The columns in which it was asked for otherwise than its parent")
+    model: str | None
+    seed: int | None
+    image_url: str | None
+    thumbnail_url: str | None
+    favorite: bool
+    children: list[LineageNode] = Field(description="What was made from it, oldest first")
+
+
+class Lineage(_Answer):
+    """The family of an image, as far as the caller sees it.
+
+    What is deleted or not the caller's is left out: its children stand under the nearest image that is shown, or as
+    roots of their own.
+    """
+
+    image_id: UUID
+    count: int = Field(description="The number of images shown")
+    truncated: bool = Field(description="Whether the family is larger than what an answer shows")
+    roots: list[LineageNode]
 
 
 class ImagePage(_Answer):
@@ -409,6 +479,14 @@ class Problem(_Answer):
     request_id: str
     errors: list[FieldError] | None = None
     image_id: UUID | None = Field(None, description="The record of the generation that failed")
+
+
+def validated(model: type[Body], document: Any, complaint: str) -> Body:
+    """The document as a model. Raises Invalid with the complaint and every field that is at fault."""
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        raise Invalid(complaint, errors=messages(error)) from None
 
 
 def messages(error: Any) -> list[tuple[str, str]]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from imagetrail.generation import Generation
     from imagetrail.idempotency import Once
     from imagetrail.preferences import Preferences
+    from imagetrail.regeneration import Again
     from imagetrail.schemas import GenerateRequest
     from imagetrail.sqs import Queue
 
@@ -65,6 +66,7 @@ class Submission:
         time_left: timedelta,
         preferences: Preferences,
         key: str | None,
+        again: Again | None = None,
     ) -> Outcome:
         """Raises what `Generation.start` and `finish` raise; with a key also InProgress and KeyReused.
 
@@ -74,7 +76,7 @@ class Submission:
         until = self.now() + time_left
 
         def begin(image_id: str | None) -> Outcome:
-            return self._begin(caller, request, origin, until, preferences, image_id)
+            return self._begin(caller, request, origin, until, preferences, image_id, again.columns if again else {})
 
         if key is None:
             return begin(None)
@@ -89,7 +91,7 @@ class Submission:
                     raise
                 paid_failure.append(error)
 
-        body = request.model_dump_json()
+        body = request.model_dump_json() if again is None else again.fingerprint
         image_id, record = self.once().run(caller.owner, key, body, time_left, keep)
         if paid_failure:
             raise paid_failure[0]
@@ -103,11 +105,14 @@ class Submission:
         until: datetime,
         preferences: Preferences,
         image_id: str | None,
+        columns: Item,
     ) -> Outcome:
         asked = preferences.respond_async or preferences.wait is not None
         queued = asked or self.generation.is_slow(request)
         patience = PATIENCE if queued else until - self.now() + _MARGIN
-        pending, balances = self.generation.start(caller, request, patience, origin, image_id=image_id, queued=queued)
+        pending, balances = self.generation.start(
+            caller, request, patience, origin, image_id=image_id, queued=queued, columns=columns
+        )
         if not queued:
             return Outcome(self.generation.finish(pending, until - self.now()), balances, is_made_here=True)
         try:

@@ -35,11 +35,13 @@ if TYPE_CHECKING:
     from imagetrail.images import Images
     from imagetrail.jobs import Jobs
     from imagetrail.ledger import Ledger
+    from imagetrail.lineage import Family
     from imagetrail.models import ImageModel
     from imagetrail.models.catalog import Catalog
     from imagetrail.presigning import Presigner
     from imagetrail.queries import Parameter
     from imagetrail.references import References
+    from imagetrail.regeneration import Regeneration
     from imagetrail.running import Kind, Runner
     from imagetrail.s3 import Bucket
     from imagetrail.secrets_manager import Secrets
@@ -339,6 +341,24 @@ class Deployment:
             dynamo=self.dynamo,
             images_table=s.images_table,
             once=lambda: self._once,
+        )
+
+    @cached_property
+    def regeneration(self) -> Regeneration:
+        """The way of a record's request, sent again."""
+        from imagetrail.regeneration import Regeneration
+
+        return Regeneration(
+            history=self.history, datasets=self.datasets, catalog=self.catalog, submission=self.submission
+        )
+
+    @cached_property
+    def lineage(self) -> Family:
+        """The families of images."""
+        from imagetrail.lineage import Family
+
+        return Family(
+            history=self.history, dynamo=self.dynamo, table=self.settings.images_table, executor=self.executor
         )
 
     @cached_property
