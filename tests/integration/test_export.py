@@ -20,21 +20,21 @@ from imagetrail import exporting, moments, spreadsheet
 from imagetrail.callers import ANONYMOUS, Caller
 from imagetrail.erasure import exports
 from imagetrail.errors import Unauthenticated
-from imagetrail.export_job import Export
 from imagetrail.exporting import Order
 from imagetrail.history import HistoryQuery
 from imagetrail.multipart import Multipart
 from imagetrail.records import COLUMNS, image_key, index_keys
-from imagetrail.running import Runner
 from imagetrail.settings import Settings
 from imagetrail.tombstones import tombstone
 from imagetrail.wiring import Deployment
 from tests.integration.test_erasure import Killed, Life, schedule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from imagetrail.dynamo import Item
+    from imagetrail.export_job import Export
+    from imagetrail.running import Runner
     from tests.conftest import Stack
 
 __all__ = ["schedule"]
@@ -82,12 +82,15 @@ def plant(deployment: Deployment, caller: Caller, count: int, *, size: int = 0, 
             "unique_visual_elements": ["wooden, tables", "=x"],
             **columns,
         }
-        if size and record["status"] == "succeeded":
+        if size:
             record |= {"image_url": f"/{image_key(record)}", "bytes": size}
-            deployment.bucket.put(image_key(record), picture(record, size), "image/png", cache_control="", tags={})
-        item = record | index_keys(record)
-        deployment.dynamo._call("BatchWriteItem", {"RequestItems": {deployment.settings.images_table: [put(item)]}})
         records.append(record)
+    items = [put(record | index_keys(record)) for record in records]
+    for start in range(0, count, 25):
+        batch = {deployment.settings.images_table: items[start : start + 25]}
+        deployment.dynamo._call("BatchWriteItem", {"RequestItems": batch})
+    for record in records if size else ():
+        deployment.bucket.put(image_key(record), picture(record, size), "image/png", cache_control="", tags={})
     return records
 
 
@@ -98,7 +101,7 @@ def put(item: Item) -> dict[str, Any]:
 
 
 def picture(record: Item, size: int) -> bytes:
-    return random.Random(record["id"]).randbytes(size)
+    return random.Random(record["id"]).randbytes(size)  # noqa: S311
 
 
 def order(caller: Caller, file_format: str = "csv", *, bom: bool = False, **filters: str) -> Order:
@@ -277,14 +280,14 @@ class MortalMultipart(Multipart):
 
 
 @pytest.mark.parametrize("file_format", ["csv", "zip"])
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_a_job_that_is_killed_again_and_again_makes_the_same_file(
     deployment: Deployment, alice: Caller, file_format: str, seed: int
 ) -> None:
     records = plant(deployment, alice, 40, size=2500)
     asked = order(alice, file_format)
     table = small(deployment, order(alice))
-    chance = random.Random(seed)
+    chance = random.Random(seed)  # noqa: S311
     job = deployment.exporting.export(asked, later=True)
     assert isinstance(job, dict)
     hours = 0.0

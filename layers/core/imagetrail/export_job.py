@@ -110,8 +110,10 @@ class _Work:
             self._chunk += self._taken("carried", state["page"] - 1)
         wanted = export.part * (1 + state["parts"] // 1000)
         until = export.now() + export.turn
-        while state["phase"] != "end" and len(self._chunk) < wanted and export.now() < until:
+        while state["phase"] != "end" and len(self._chunk) < wanted:
             self._gather()
+            if export.now() >= until:
+                break
         for name, data in self._aside.items():
             if data:
                 self._set_aside(name, bytes(data))
@@ -208,7 +210,7 @@ class _Work:
         state |= {"phase": phase, "copied": 0, "check": 0}
         if phase == "end":
             return
-        size, crc = self._sum(phase)
+        size, crc, _ = self._sum(phase)
         if phase == "directory":
             state["directory_at"] = state["written"] + len(self._chunk)
         elif size:
@@ -219,29 +221,30 @@ class _Work:
     def _copy(self, name: str) -> None:
         """Copies what one page has set aside behind what is there; after the last, enters the next phase."""
         state = self.state
-        if state["copied"] <= state["page"]:
+        size, crc, last = self._sum(name)
+        if state["copied"] <= last:
             is_now = state["copied"] == state["page"]
             data = bytes(self._aside[name]) if is_now else self._taken(name, state["copied"])
             self._chunk += data
             state["check"] = zlib.crc32(data, state["check"])
             state["copied"] += 1
             return
-        size, crc = self._sum(name)
         if state["check"] != crc:
             raise TornError
         if name == "directory":
             self._chunk += archives.end(state["files"], state["directory_at"], size)
         self._enter({"table": "missing", "missing": "directory", "directory": "end"}[name])
 
-    def _sum(self, name: str) -> tuple[int, int]:
-        """Size and checksum of what all pages have set aside by this name, with what this one has yet to."""
-        size, crc = self.state["aside"].get(name, (0, 0))
+    def _sum(self, name: str) -> tuple[int, int, int]:
+        """Size and checksum of what pages have set aside by this name, and the last that did; this one yet has to."""
+        size, crc, last = self.state["aside"].get(name, (0, 0, -1))
         data = bytes(self._aside[name])
-        return size + len(data), zlib.crc32(data, crc)
+        return size + len(data), zlib.crc32(data, crc), self.state["page"] if data else last
 
     def _set_aside(self, name: str, data: bytes) -> None:
-        size, crc = (0, 0) if name == "carried" else self.state["aside"].get(name, (0, 0))
-        self.state["aside"][name] = [size + len(data), zlib.crc32(data, crc)]
+        page = self.state["page"]
+        size, crc, _ = (0, 0, -1) if name == "carried" else self.state["aside"].get(name, (0, 0, -1))
+        self.state["aside"][name] = [size + len(data), zlib.crc32(data, crc), page]
         self.export.bucket.put(
             self._aside_key(name, self.state["page"]),
             data,
@@ -252,7 +255,7 @@ class _Work:
 
     def _taken(self, name: str, page: int) -> bytes:
         data = self.export.bucket.get(self._aside_key(name, page)) or b""
-        if name == "carried" and self.state["aside"][name] != [len(data), zlib.crc32(data)]:
+        if name == "carried" and self.state["aside"][name] != [len(data), zlib.crc32(data), page]:
             raise TornError
         return data
 
