@@ -10,7 +10,7 @@ from imagetrail.wiring import deployment, endpoint
 def handler(request: Request) -> Response:
     """Take the history away as CSV, JSON lines, or pictures with a CSV in a ZIP. A large one becomes a job."""
     order, prefers_later = Order.of(request), request.preferences.respond_async
-    made = deployment().exporting.export(order, later=prefers_later or request.query.get("async") == "true")
+    made = deployment().exporting.export(order, later=prefers_later or "async" in request.query)
     if isinstance(made, bytes):
         return Response(200, made, order.headers, is_file=True)
     applied = {"preference-applied": "respond-async"} if prefers_later else {}

@@ -152,7 +152,7 @@ class FrontDoor:
         return reply._replace(headers=kept)
 
     def _is_signed(self, request: Request) -> bool:
-        """Whether this is for the bucket to judge: the upload of a form, or a read of a reference image or an export."""
+        """Whether this is for the bucket to judge: an uploaded form, or a read of a reference image or an export."""
         bucket = f"/{self.stack.outputs['Bucket']}"
         if request.method == "POST":
             return request.path == bucket and request.header("content-type").startswith("multipart/form-data")

@@ -52,7 +52,7 @@ class Order:
     def of(cls, request: Request) -> Order:
         """What a request asks for."""
         asked = dict(request.query)
-        file_format, bom = asked.pop("format", "csv"), asked.pop("bom", "false")
+        file_format, bom = asked.pop("format", "csv"), asked.pop("bom", False)
         asked.pop("async", None)
         filters = {
             name: moments.to_text(value) if isinstance(value, datetime) else value for name, value in asked.items()
@@ -61,7 +61,7 @@ class Order:
             user_id=request.caller.user_id,
             is_admin=request.caller.is_admin,
             format=file_format,
-            bom=bom == "true",
+            bom=bom,
             filters=filters,
             public_url=request.public_url,
         )

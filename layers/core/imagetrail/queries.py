@@ -153,8 +153,8 @@ LIST_IMAGES: tuple[Parameter, ...] = (
 )
 EXPORT_IMAGES: tuple[Parameter, ...] = (
     OneOf("format", ("csv", "jsonl", "zip"), "csv"),
-    OneOf("bom", ("true", "false"), "false"),
-    OneOf("async", ("true", "false"), "false"),
+    Only("bom"),
+    Only("async"),
     *(parameter for parameter in LIST_IMAGES if parameter.name not in ("limit", "offset", "cursor")),
 )
 LIST_DATASETS: tuple[Parameter, ...] = (
