@@ -7,4 +7,5 @@ from imagetrail.wiring import deployment, endpoint
 @endpoint(answers={200: "Job"})
 def handler(request: Request) -> Response:
     """Get a job that you started: how far it is, and at the end its receipt."""
-    return Response(200, deployment().jobs.get(request.caller, request.path_id("job_id")))
+    job = deployment().jobs.get(request.caller, request.path_id("job_id"))
+    return Response(200, deployment().exporting.shown(job))

@@ -52,7 +52,7 @@ _ASKED_OF_PIXELS = frozenset(
     {"if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "range"}
 )
 _SAID_OF_PIXELS = frozenset(
-    {"accept-ranges", "cache-control", "content-range", "content-type", "etag", "last-modified"}
+    {"accept-ranges", "cache-control", "content-disposition", "content-range", "content-type", "etag", "last-modified"}
 )
 _ON_EVERYTHING = [
     ("x-content-type-options", "nosniff"),
@@ -146,18 +146,18 @@ class FrontDoor:
         reply = await self._ask(request.method, request.target, [("host", host), *headers], request.body)
         if reply.status >= 400 and not reply.header("content-type").startswith("application/problem+json"):
             raise _of_the_gateway(reply.status)
-        if len(orjson.dumps(reply.body.decode(errors="replace"))) > MAX_ANSWER:
+        if _as_answered(reply) > MAX_ANSWER:
             raise _of_the_gateway(500)
         kept = [(name, value) for name, value in reply.headers if name not in _OF_THE_CONNECTION - {"content-length"}]
         return reply._replace(headers=kept)
 
     def _is_signed(self, request: Request) -> bool:
-        """Whether this is for the bucket to judge: the upload of a form, or a read of a reference image."""
+        """Whether this is for the bucket to judge: an uploaded form, or a read of a reference image or an export."""
         bucket = f"/{self.stack.outputs['Bucket']}"
         if request.method == "POST":
             return request.path == bucket and request.header("content-type").startswith("multipart/form-data")
         read = request.method in ("GET", "HEAD") and "X-Amz-Signature=" in request.query
-        return read and request.path.startswith(f"{bucket}/references/")
+        return read and request.path.startswith((f"{bucket}/references/", f"{bucket}/exports/"))
 
     async def _object(self, request: Request) -> Reply:
         headers = [(name, value) for name, value in request.headers if name in ("content-type", "host", "range")]
@@ -217,6 +217,13 @@ async def _read(scope: Mapping[str, Any], receive: Any) -> Request:
         headers=[(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]],
         body=b"".join(parts),
     )
+
+
+def _as_answered(reply: Reply) -> int:
+    """Bytes of JSON that the function answered: its body is a text there, of base64 for a file."""
+    if reply.header("content-disposition"):
+        return len(reply.body) * 4 // 3
+    return len(orjson.dumps(reply.body.decode(errors="replace")))
 
 
 def _is_utf8(body: bytes) -> bool:

@@ -48,7 +48,16 @@ def bucket(client: Client, name: str, _expected: Mapping[str, Any]) -> Propertie
         "NotificationConfiguration": {"EventBridgeConfiguration": {"EventBridgeEnabled": events is not None}},
         "BucketEncryption": {"ServerSideEncryptionConfiguration": rules},
         "LifecycleConfiguration": {
-            "Rules": [{"Id": rule.get("ID"), **rule.get("Expiration", {}), **rule} for rule in lifecycle]
+            "Rules": [
+                {
+                    "Id": rule.get("ID"),
+                    **rule.get("Expiration", {}),
+                    "ExpirationInDays": rule.get("Expiration", {}).get("Days"),
+                    **rule.get("Filter", {}),
+                    **rule,
+                }
+                for rule in lifecycle
+            ]
         },
         "OwnershipControls": _or_none(s3.get_bucket_ownership_controls, Bucket=name).get("OwnershipControls"),
         "PublicAccessBlockConfiguration": _or_none(s3.get_public_access_block, Bucket=name).get(

@@ -123,6 +123,8 @@ def _form(parameter: str) -> dict[str, str]:
 
 
 def _answer(name: str, used: set[str]) -> dict[str, Any]:
+    if "/" in name:
+        return {"description": "A file", "content": {media_type: {} for media_type in name.split()}}
     if not hasattr(schemas, name):
         return {"description": name, "content": {"application/json": {"schema": {"type": "object"}}}}
     used.add(name)

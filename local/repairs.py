@@ -48,6 +48,10 @@ def _as_api(rule: Mapping[str, Any]) -> dict[str, Any]:
     told = {("ID" if name == "Id" else name): value for name, value in rule.items()}
     if (markers := told.pop("ExpiredObjectDeleteMarker", None)) is not None:
         told["Expiration"] = {"ExpiredObjectDeleteMarker": markers}
+    if (days := told.pop("ExpirationInDays", None)) is not None:
+        told["Expiration"] = {"Days": days}
+    if (prefix := told.pop("Prefix", None)) is not None:
+        told["Filter"] = {"Prefix": prefix}
     return told
 
 

@@ -91,17 +91,21 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A status with a body that becomes JSON; bytes are JSON already."""
+    """A status with a body that becomes JSON; bytes are JSON already, or with `is_file` anything at all."""
 
     status: int
     body: Mapping[str, Any] | bytes
     headers: Mapping[str, str] = field(default_factory=dict)
+    is_file: bool = False
 
     def as_event(self) -> dict[str, Any]:
         """The answer in API Gateway's terms."""
         body = self.body if isinstance(self.body, bytes) else orjson.dumps(self.body)
         headers = {"content-type": "application/json", "cache-control": "no-store", **self.headers}
-        return {"statusCode": self.status, "headers": headers, "body": body.decode()}
+        answer = {"statusCode": self.status, "headers": headers}
+        if self.is_file:
+            return {**answer, "body": base64.b64encode(body).decode(), "isBase64Encoded": True}
+        return {**answer, "body": body.decode()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

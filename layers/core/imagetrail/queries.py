@@ -151,6 +151,12 @@ LIST_IMAGES: tuple[Parameter, ...] = (
     Moment("to"),
     OneOf("order", ("desc", "asc"), "desc"),
 )
+EXPORT_IMAGES: tuple[Parameter, ...] = (
+    OneOf("format", ("csv", "jsonl", "zip"), "csv"),
+    Only("bom"),
+    Only("async"),
+    *(parameter for parameter in LIST_IMAGES if parameter.name not in ("limit", "offset", "cursor")),
+)
 LIST_DATASETS: tuple[Parameter, ...] = (
     Whole("limit", 1, 200, 50),
     Opaque("cursor"),

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from xml.etree.ElementTree import Element
 
+    from imagetrail.aws import Reply
     from imagetrail.sigv4 import Credentials
 
 _XMLNS = "http://s3.amazonaws.com/doc/2006-03-01/"
@@ -120,6 +121,19 @@ class Bucket:
                     version = Version(entry.findtext("{*}Key", ""), entry.findtext("{*}VersionId", ""))
                     refused[version] = entry.findtext("{*}Code", "")
         return refused
+
+    def size(self, key: str) -> int | None:
+        """The object's bytes, counted; None if there is none."""
+        reply = self.exchange("HEAD", key)
+        if reply.status not in (200, 404):
+            raise AwsError("s3", f"HEAD answered {reply.status}", {})
+        return int(reply.headers["content-length"]) if reply.status == 200 else None
+
+    def exchange(
+        self, method: str, key: str, query: str = "", headers: Mapping[str, str] | None = None, body: bytes = b""
+    ) -> Reply:
+        """One request about an object; `query` is encoded and sorted. Any answer is an answer."""
+        return self._endpoint.request(method, f"{self._prefix}/{quote(key)}", headers or {}, body, query)
 
     def close(self) -> None:
         """Closes the connections that are kept."""

@@ -438,20 +438,30 @@ class Kept(_Answer):
     until: str
 
 
+class JobFile(_Answer):
+    """What a job has made, to be fetched."""
+
+    name: str
+    bytes: int
+    url: str = Field(description="Opens for 15 minutes at least; look at the job again for another")
+    expires_at: datetime = Field(description="When the file itself is deleted")
+
+
 class Receipt(_Answer):
     """What a finished job did. It names nobody."""
 
     counts: dict[str, int]
     requested_at: datetime
     finished_at: datetime
-    kept: list[Kept]
+    kept: list[Kept] | None = Field(None, description="Of an erasure")
+    file: JobFile | None = Field(None, description="Of an export, until it is deleted")
 
 
 class Job(_Answer):
     """Work that goes on after its request was answered."""
 
     id: UUID
-    kind: Literal["erase_user", "delete_dataset"]
+    kind: Literal["erase_user", "delete_dataset", "export"]
     status: Literal["queued", "running", "succeeded", "failed"]
     progress: dict[str, int] = Field(description="What is done so far, by kind of thing")
     created_at: datetime

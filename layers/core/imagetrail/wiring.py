@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from imagetrail.emptying import Emptying
     from imagetrail.erasing import Erasing
     from imagetrail.erasure import Erasure
+    from imagetrail.export_job import Export
+    from imagetrail.exporting import Exporting
     from imagetrail.extraction import Extraction
     from imagetrail.generation import Generation
     from imagetrail.history import History
@@ -464,9 +466,38 @@ class Deployment:
     @cached_property
     def job_kinds(self) -> Mapping[str, Kind]:
         """Every kind of job, by its name."""
+        from imagetrail import exporting
         from imagetrail.erasing import DATASET, USER
 
-        return {USER: self.erasure, DATASET: self.erasure}
+        return {USER: self.erasure, DATASET: self.erasure, exporting.KIND: self.export_job}
+
+    @cached_property
+    def exporting(self) -> Exporting:
+        """The history, to take away."""
+        from imagetrail.exporting import Exporting
+
+        return Exporting(
+            history=self.history,
+            bucket=self.bucket,
+            jobs=self.jobs,
+            executor=lambda: self.executor,
+            presigner=self.presigner,
+        )
+
+    @cached_property
+    def export_job(self) -> Export:
+        """The history, to take away when it is large."""
+        from imagetrail.export_job import Export
+        from imagetrail.multipart import Multipart
+
+        return Export(
+            history=self.history,
+            bucket=self.bucket,
+            multipart=Multipart(self.bucket),
+            jobs=self.jobs,
+            tombstones=self.tombstones,
+            executor=self.executor,
+        )
 
     @cached_property
     def erasure(self) -> Erasure:
