@@ -2,8 +2,7 @@
 
 The emulator differs from CloudFormation in what this module changes, and in nothing else:
 it ignores an HTTP API's `Body`, it runs functions in this virtual environment, which holds what the layers
-hold, it does not tell them their log level, its user pools publish their keys at its own address, and a reference to
-a secret gives the secret's name there.
+hold, it does not tell them their log level, and its user pools publish their keys at its own address.
 """
 
 import hashlib
@@ -61,8 +60,6 @@ def package(parameters: dict[str, str], endpoint: str, root: Path = ROOT) -> Pac
         _without_edge_key(child)
     expanded = _expanded(template, parameters)
     _spell_out_routes(expanded["Resources"])
-    secrets = {name for name, made in expanded["Resources"].items() if made["Type"] == "AWS::SecretsManager::Secret"}
-    expanded = _with_arns_of(secrets, expanded)
     for resource in expanded["Resources"].values():
         if resource["Type"] == "AWS::Lambda::Function":
             variables = resource["Properties"]["Environment"]["Variables"]
@@ -152,19 +149,6 @@ def _with_local_keys(node: Any, endpoint: str) -> Any:
     if node == {"Fn::GetAtt": ["Auth", "Outputs.JwksUrl"]}:
         return {"Fn::Sub": f"{endpoint}/${{Auth.Outputs.UserPoolId}}/.well-known/jwks.json"}
     return {name: _with_local_keys(value, endpoint) for name, value in node.items()}
-
-
-def _with_arns_of(secrets: set[str], node: Any) -> Any:
-    """Lets policies name secrets by ARN, as a reference to one does on AWS."""
-    if isinstance(node, list):
-        return [_with_arns_of(secrets, item) for item in node]
-    if not isinstance(node, dict):
-        return node
-    named = {name: _with_arns_of(secrets, value) for name, value in node.items()}
-    match node.get("Resource"):
-        case {"Ref": str(secret)} if secret in secrets:
-            named["Resource"] = {"Fn::Sub": f"arn:aws:secretsmanager:*:*:secret:${{{secret}}}-??????"}
-    return named
 
 
 def _zipped(folder: Path) -> bytes:
