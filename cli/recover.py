@@ -122,6 +122,8 @@ class Recovery:
         if (data := self.deployment.bucket.get(key)) is None:
             return {"gone"}
         record, outcome = rebuilt(key, data, self.objects.tags(key), has_dataset)
+        if self.deployment.tombstones.stands(record["owner"]):
+            raise Irrecoverable("its user is being erased")
         if self.objects.size(thumbnail_key(record)) is None:
             self._make_thumbnail(record, data)
             outcome.add("thumbnails")

@@ -13,10 +13,11 @@ from cli.objects import Objects
 from cli.recover import Recovery, Report
 from imagetrail import provenance
 from imagetrail.callers import ANONYMOUS, Caller
-from imagetrail.dynamo import assignment
+from imagetrail.dynamo import Expression, assignment
 from imagetrail.errors import Unavailable
 from imagetrail.history import HistoryQuery
 from imagetrail.records import COLUMNS, embeddable, image_key, index_keys, thumbnail_key
+from imagetrail.tombstones import tombstone
 from local.testing import deployed
 from tests.integration.fault_proxy import Fault, proxy_to
 from tests.integration.operated import EXISTS, generate, held, lose, operated
@@ -246,6 +247,18 @@ def test_what_is_erased_meanwhile_does_not_come_back(parts: Opened, caller: Call
     objects = Meanwhile(parts, parts.deployment.bucket.delete)
     report = Recovery(parts.deployment, objects, lambda *_: None).run("", lambda _: None)
     assert (report.gone, report.recovered, held(parts, record["id"])) == (1, 0, {})
+
+
+def test_an_image_of_a_user_who_is_being_erased_gets_no_record(parts: Opened, caller: Caller) -> None:
+    record = generate(parts, caller)
+    lose(parts, record["id"])
+    ledger, key = parts.deployment.settings.ledger_table, tombstone(caller.owner)
+    parts.deployment.dynamo.put(ledger, {"id": key}, Expression("attribute_not_exists(#id)"))
+    told: dict[str, str] = {}
+    Recovery.of(parts, told.__setitem__).run("", lambda _: None)
+    assert (told, held(parts, record["id"])) == ({image_key(record): "its user is being erased"}, {})
+    parts.deployment.dynamo.delete(ledger, key, EXISTS)
+    assert recover(parts).report.recovered == 1
 
 
 def test_a_record_that_comes_meanwhile_is_kept(parts: Opened, caller: Caller) -> None:
