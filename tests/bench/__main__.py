@@ -6,10 +6,10 @@ A module of SECTIONS gives rows from `rows(stub, effort)`. Usage: python -m test
 import argparse
 import json
 
-from tests.bench import erasing, generating, processes, reading
+from tests.bench import erasing, exporting, generating, processes, reading
 from tests.bench.rows import FULL, QUICK, table
 
-SECTIONS = (reading, generating, erasing)
+SECTIONS = (reading, generating, erasing, exporting)
 RESULT = processes.ROOT / "build" / "bench.json"
 
 
