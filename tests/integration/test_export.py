@@ -181,8 +181,8 @@ def test_the_filters_of_the_list_hold(deployment: Deployment, alice: Caller) -> 
     (failed,) = plant(deployment, alice, 1, status="failed")
     assert [row["id"] for row in rows(small(deployment, order(alice, dataset_id=dataset)))] == [branded["id"]]
     assert [row["id"] for row in rows(small(deployment, order(alice, status="failed")))] == [failed["id"]]
-    bounded = order(alice, **{"from": "2026-01-01T01:00:00.000000Z", "to": "2026-01-01T02:00:00.000000Z"})
-    assert len(rows(small(deployment, bounded))) == 1
+    hour: dict[str, Any] = {"from": "2026-01-01T01:00:00.000000Z", "to": "2026-01-01T02:00:00.000000Z"}
+    assert len(rows(small(deployment, order(alice, **hour)))) == 1
     assert rows(small(deployment, order(Caller("nobody-at-all")))) == []
 
 

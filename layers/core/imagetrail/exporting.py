@@ -109,7 +109,7 @@ class Order:
     def query(self, limit: int, cursor: str | None) -> HistoryQuery:
         """A page of the history."""
         filters = dict(self.filters)
-        bounds = {
+        bounds: dict[str, Any] = {
             called: moments.from_text(filters.pop(name))
             for name, called in (("from", "from_"), ("to", "to"))
             if name in filters
