@@ -89,7 +89,8 @@ def proxy_to(endpoint: str, tables: Mapping[str, str] | None = None) -> Iterator
                 named = [short for name, short in (tables or {}).items() if name.encode() in body]
                 operation = " ".join([operation, *named[:1]])
             else:
-                operation = f"s3 {self.command} {self.path.split('/')[2]}"
+                parts = self.path.partition("?")[0].split("/")
+                operation = f"s3 {self.command} {parts[2] if len(parts) > 2 else 'bucket'}"
             proxy.seen.append(operation)
             distinct = bodies.setdefault(operation, [])
             if body not in distinct:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
 
-from imagetrail.batch import Batch
 from imagetrail.callers import ANONYMOUS, Caller
-from imagetrail.errors import InvalidCursor, Unauthenticated
+from imagetrail.errors import Forbidden, NotFound, Unauthenticated, Unavailable
 from imagetrail.history import HistoryQuery
-from imagetrail.schemas import BatchRequest
+from imagetrail.schemas import BatchRequest, Job
 from imagetrail.settings import Settings
 from imagetrail.wiring import Deployment
 from tests.integration.fault_proxy import Fault, Proxy, proxy_to
@@ -60,7 +62,7 @@ def test_each_id_has_its_outcome(deployment: Deployment, caller: Caller) -> None
     pending = made(deployment, caller, status="pending", settle_by="9999")["id"]
     foreign, missing = made(deployment, Caller("x"))["id"], str(uuid4())
     ids = [good, marked, pending, foreign, missing]
-    answer = deployment.batch.run(caller, wish("delete", ids=[*ids, good.upper()]), LEFT)
+    answer = deployment.batch.on_ids(caller, wish("delete", ids=[*ids, good.upper()]), LEFT)
     assert [(one["id"], one["status"], one["code"]) for one in answer["results"]] == [
         (good, 200, None),
         (marked, 200, None),
@@ -68,14 +70,26 @@ def test_each_id_has_its_outcome(deployment: Deployment, caller: Caller) -> None
         (foreign, 404, "not_found"),
         (missing, 404, "not_found"),
     ]
-    assert (answer["succeeded"], answer["failed"], answer["next_cursor"]) == (2, 3, None)
+    assert (answer["succeeded"], answer["failed"]) == (2, 3)
     assert listed(deployment, caller, status="deleted") == [marked, good]
-    assert deployment.batch.run(caller, wish("restore", ids=ids), LEFT)["succeeded"] == 3
+    assert deployment.batch.on_ids(caller, wish("restore", ids=ids), LEFT)["succeeded"] == 3
     assert listed(deployment, caller) == [marked, good]
-    assert deployment.batch.run(caller, wish("favorite", ids=ids), LEFT)["succeeded"] == 2
+    assert deployment.batch.on_ids(caller, wish("favorite", ids=ids), LEFT)["succeeded"] == 2
     assert listed(deployment, caller, favorite=True) == [marked, good]
-    assert deployment.batch.run(caller, wish("unfavorite", ids=[marked]), LEFT)["succeeded"] == 1
+    assert deployment.batch.on_ids(caller, wish("unfavorite", ids=[marked]), LEFT)["succeeded"] == 1
     assert listed(deployment, caller, favorite=True) == [good]
+
+
+def run(deployment: Deployment, caller: Caller, action: str, **words: Any) -> dict[str, Any]:
+    """A job to its end, by a runner of this process or by the deployed one."""
+    job = deployment.batch.on_filter(caller, wish(action, filter=words))
+    deadline = time.monotonic() + 30
+    while job["status"] not in ("succeeded", "failed"):
+        deployment.runner.run(timedelta(seconds=1), job["id"])
+        job = deployment.jobs.get(caller, job["id"])
+        assert time.monotonic() < deadline, job
+    Job.model_validate(job)
+    return job
 
 
 def test_everything_in_a_filter(deployment: Deployment, caller: Caller) -> None:
@@ -84,61 +98,60 @@ def test_everything_in_a_filter(deployment: Deployment, caller: Caller) -> None:
         made(deployment, caller, START + timedelta(days=n), dataset_id=dataset if n % 2 else None) for n in range(6)
     ]
     ids = [record["id"] for record in records]
-    deployment.batch.run(caller, wish("favorite", filter={"from": "2038-05-02", "to": "2038-05-05T00:00:00Z"}), LEFT)
+    job = run(deployment, caller, "favorite", **{"from": "2038-05-02", "to": "2038-05-05T00:00:00Z"})
+    assert (job["kind"], job["status"], job["receipt"]["counts"]) == ("change_images", "succeeded", {"changed": 3})
     assert listed(deployment, caller, favorite=True) == ids[3:0:-1]
-    deployment.batch.run(caller, wish("delete", filter={"favorite": True, "dataset_id": dataset}), LEFT)
+    run(deployment, caller, "delete", favorite=True, dataset_id=dataset)
     assert listed(deployment, caller, status="deleted") == [ids[3], ids[1]]
-    assert deployment.batch.run(caller, wish("restore", filter={"dataset_id": str(uuid4())}), LEFT)["results"] == []
-    assert deployment.batch.run(caller, wish("restore", filter={}), LEFT)["succeeded"] == 2
+    assert run(deployment, caller, "restore", dataset_id=str(uuid4()))["progress"] == {}
+    assert run(deployment, caller, "restore")["progress"] == {"changed": 2}
     assert listed(deployment, caller) == ids[::-1]
-    assert deployment.batch.run(caller, wish("delete", filter={}), LEFT)["succeeded"] == 6
+    assert run(deployment, caller, "delete")["progress"] == {"changed": 6}
     assert listed(deployment, caller) == []
     for record in records:
         assert deployment.bucket.get(f"images/{record['id']}.png") is None
 
 
-def test_a_filter_with_many_matches_goes_on_from_a_cursor(deployment: Deployment, caller: Caller) -> None:
+def test_a_filter_with_many_matches_goes_on_page_by_page(deployment: Deployment, proxy: Proxy, caller: Caller) -> None:
     for n in range(7):
         made(deployment, caller, START + timedelta(seconds=n), status="failed", error="x")
-    clock = [START]
-
-    class Late:
-        """Two images at a time, and the time is over after each page."""
-
-        def page(self, who: Caller, query: HistoryQuery, public_url: str) -> dict[str, Any]:
-            page = deployment.history.page(who, HistoryQuery(limit=2, cursor=query.cursor, status=query.status), "")
-            assert public_url == ""
-            return page
-
-        def sees_all(self, who: Caller) -> bool:
-            return deployment.history.sees_all(who)
-
-    class Slow:
-        def throw(self, who: Caller, image_id: str) -> None:
-            deployment.trash.throw(who, image_id)
-            clock[0] += timedelta(seconds=5)
-
-        restore = throw
-
-    given: Any = {"history": Late(), "trash": Slow(), "images": deployment.images}
-    batch = Batch(**given, executor=deployment.executor, now=lambda: clock[0])
-    seen, cursor, answers = [], None, 0
-    while True:
-        answer = batch.run(caller, wish("delete", filter={"status": "failed"}, cursor=cursor), timedelta(seconds=15))
-        seen += [one["id"] for one in answer["results"]]
-        answers += 1
-        if (cursor := answer["next_cursor"]) is None:
-            break
-    assert answers == 4
-    assert len(set(seen)) == len(seen) == 7
+    made(deployment, caller, START + timedelta(seconds=9), status="pending", settle_by="9999")
+    batch = replace(deployment.batch, page_size=2)
+    job = {
+        "subject": f'{{"user_id":"{caller.user_id}","is_admin":false,"action":"delete","filter":{{"status":"all"}}}}',
+        "job_id": str(uuid4()),
+        "state": {},
+    }
+    proxy.inject(Fault("UpdateItem images 1", "error", times=4))
+    with pytest.raises(Unavailable):
+        batch.page(job)
+    proxy.fault = None
+    counts: Counter[str] = Counter()
+    pages, done = 0, False
+    while not done:
+        progress = batch.page(job)
+        counts.update(progress.counts)
+        pages, done, job["state"] = pages + 1, progress.done, progress.state
+    assert pages == 4
+    assert counts["conflict"] == 1
+    assert len(listed(deployment, caller, status="deleted")) == 7
     assert listed(deployment, caller, status="failed") == []
-    with pytest.raises(InvalidCursor):
-        deployment.batch.run(caller, wish("delete", filter={}, cursor="x"), LEFT)
+
+
+def test_the_same_wish_is_one_job_while_it_is_open(deployment: Deployment, caller: Caller) -> None:
+    jobs = replace(deployment.jobs, kick=lambda _: None)
+    batch = replace(deployment.batch, jobs=jobs)
+    first, again, other = (
+        batch.on_filter(caller, wish(action, filter={})) for action in ("delete", "delete", "restore")
+    )
+    assert first["id"] == again["id"] != other["id"]
+    with pytest.raises(NotFound):
+        deployment.jobs.get(Caller("somebody else"), first["id"])
 
 
 def test_what_there_is_no_time_for_says_so(deployment: Deployment, caller: Caller) -> None:
     record = made(deployment, caller)
-    answer = deployment.batch.run(caller, wish("delete", ids=[record["id"]]), timedelta(seconds=1))
+    answer = deployment.batch.on_ids(caller, wish("delete", ids=[record["id"]]), timedelta(seconds=1))
     assert [one["code"] for one in answer["results"]] == ["service_unavailable"]
     assert listed(deployment, caller) == [record["id"]]
 
@@ -146,7 +159,7 @@ def test_what_there_is_no_time_for_says_so(deployment: Deployment, caller: Calle
 def test_one_that_fails_stops_no_other(deployment: Deployment, proxy: Proxy, caller: Caller) -> None:
     ids = [made(deployment, caller)["id"] for _ in range(4)]
     proxy.inject(Fault("UpdateItem images 2", "error"))
-    answer = deployment.batch.run(caller, wish("favorite", ids=ids), LEFT)
+    answer = deployment.batch.on_ids(caller, wish("favorite", ids=ids), LEFT)
     proxy.fault = None
     assert sorted(one["status"] for one in answer["results"]) == [200, 200, 200, 503]
     marked = [one["id"] for one in answer["results"] if one["status"] == 200]
@@ -155,8 +168,10 @@ def test_one_that_fails_stops_no_other(deployment: Deployment, proxy: Proxy, cal
 
 def test_without_a_token(stack: Stack, deployment: Deployment) -> None:
     record = made(deployment, ANONYMOUS)
-    answer = deployment.batch.run(ANONYMOUS, wish("delete", ids=[record["id"]]), LEFT)
+    answer = deployment.batch.on_ids(ANONYMOUS, wish("delete", ids=[record["id"]]), LEFT)
     assert [one["code"] for one in answer["results"]] == ["forbidden"]
+    with pytest.raises(Forbidden):
+        deployment.batch.on_filter(ANONYMOUS, wish("delete", filter={}))
     environment = {**stack.environment("ChangeImages"), "ANONYMOUS_HISTORY": "none"}
     with closing(Deployment(Settings.from_environment(environment))) as closed, pytest.raises(Unauthenticated):
-        closed.batch.run(ANONYMOUS, wish("delete", ids=[record["id"]]), LEFT)
+        closed.batch.on_ids(ANONYMOUS, wish("delete", ids=[record["id"]]), LEFT)

@@ -181,14 +181,11 @@ class BatchRequest(RequestBody):
     action: Literal["delete", "restore", "favorite", "unfavorite"]
     ids: Annotated[list[Id], Field(min_length=1, max_length=MAX_IDS)] | None = None
     filter: ImageFilter | None = None
-    cursor: str | None = Field(None, description="The next_cursor of an answer to the same action and filter")
 
     @model_validator(mode="after")
     def _is_one_of_two(self) -> BatchRequest:
         if (self.ids is None) == (self.filter is None):
             raise ValueError("give either ids or filter")
-        if self.ids is not None and self.cursor is not None:
-            raise ValueError("cursor goes with filter")
         return self
 
 
@@ -322,7 +319,6 @@ class BatchResult(_Answer):
     succeeded: int
     failed: int
     results: list[BatchItem]
-    next_cursor: str | None = Field(description="There is more in the filter: send it again with this as cursor")
 
 
 class DatasetReference(_Answer):
@@ -461,7 +457,7 @@ class Job(_Answer):
     """Work that goes on after its request was answered."""
 
     id: UUID
-    kind: Literal["erase_user", "delete_dataset", "export"]
+    kind: Literal["erase_user", "delete_dataset", "export", "change_images"]
     status: Literal["queued", "running", "succeeded", "failed"]
     progress: dict[str, int] = Field(description="What is done so far, by kind of thing")
     created_at: datetime

@@ -189,7 +189,7 @@ class Deployment:
         from imagetrail.batch import AT_ONCE, Batch
 
         threads = self._closing.enter_context(ThreadPoolExecutor(AT_ONCE))
-        return Batch(history=self.history, images=self.images, trash=self.trash, executor=threads)
+        return Batch(history=self.history, images=self.images, trash=self.trash, jobs=self.jobs, executor=threads)
 
     @cached_property
     def emptying(self) -> Emptying:
@@ -466,10 +466,15 @@ class Deployment:
     @cached_property
     def job_kinds(self) -> Mapping[str, Kind]:
         """Every kind of job, by its name."""
-        from imagetrail import exporting
+        from imagetrail import batch, exporting
         from imagetrail.erasing import DATASET, USER
 
-        return {USER: self.erasure, DATASET: self.erasure, exporting.KIND: self.export_job}
+        return {
+            USER: self.erasure,
+            DATASET: self.erasure,
+            exporting.KIND: self.export_job,
+            batch.KIND: self.batch.page,
+        }
 
     @cached_property
     def exporting(self) -> Exporting:
