@@ -89,7 +89,7 @@ def proxy_to(endpoint: str, tables: Mapping[str, str] | None = None) -> Iterator
                 named = [short for name, short in (tables or {}).items() if name.encode() in body]
                 operation = " ".join([operation, *named[:1]])
             else:
-                operation = f"s3 {self.command} {self.path.split('/')[2]}"
+                operation = f"s3 {self.command} {(*self.path.split('/'), 'bucket')[2]}"
             proxy.seen.append(operation)
             distinct = bodies.setdefault(operation, [])
             if body not in distinct:
