@@ -178,6 +178,29 @@ def check(parts: Opened, *, deep: bool) -> None:
         raise SystemExit(FINDINGS)
 
 
+@command.command()
+@click.option("--mend", is_flag=True, help="Only what differs from the table: quick, and little is written.")
+@on_a_deployment
+def reindex(parts: Opened, *, mend: bool) -> None:
+    """Write the search index anew from the table, while it serves.
+
+    For an index that was lost or damaged, and, with --mend, for changes that could not be indexed when they were made
+    (an alarm tells of those). What is made or changed meanwhile is not lost. It may be stopped and run again at any
+    time.
+    """
+    from imagetrail.search.rebuilding import OvertakenError
+
+    def show(count: int) -> None:
+        if sys.stderr.isatty():
+            click.echo(f"\r{count} records", nl=False, err=True)
+
+    try:
+        count = parts.deployment.search_rebuild.mend() if mend else parts.deployment.search_rebuild.run(show)
+    except OvertakenError:
+        raise Trouble("another reindex has begun since; let that one finish") from None
+    click.echo(f"{count} records {'differed and ' if mend else ''}are indexed")
+
+
 def table(sums: dict[str, Sum]) -> str:
     """What a recost found, a row a model and their total."""
     from cli.recost import Sum

@@ -240,10 +240,10 @@ READERS: Mapping[str, Reader] = {
     "AWS::Logs::LogGroup": log_group,
     "AWS::S3::Bucket": bucket,
     "AWS::S3::BucketPolicy": bucket_policy,
-    "AWS::SQS::Queue": queue,
     "AWS::SNS::Subscription": subscription,
     "AWS::SNS::Topic": topic,
     "AWS::SecretsManager::Secret": secret,
+    "AWS::SQS::Queue": queue,
     "AWS::Scheduler::Schedule": schedule,
 }
 

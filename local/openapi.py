@@ -13,6 +13,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 from imagetrail import openapi_document, schemas
 from imagetrail.errors import ImagetrailError, hierarchy
+from imagetrail.queries import Words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,7 +93,10 @@ def _operation(path: str, function: str, handler: Endpointed, used: set[str]) ->
     parameters = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"} | _form(name)}
         for name in re.findall(r"{(\w+)}", path)
-    ] + [{"name": p.name, "in": "query", "schema": p.schema} for p in operation.query]
+    ] + [
+        {"name": p.name, "in": "query", "schema": p.schema} | ({"required": True} if isinstance(p, Words) else {})
+        for p in operation.query
+    ]
     if operation.submits:
         parameters += _SUBMITTED_WITH
     if operation.conditional:

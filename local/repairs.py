@@ -31,7 +31,7 @@ def _table(name: str, properties: Properties, client: Client) -> None:
 def _bucket(name: str, properties: Properties, client: Client) -> None:
     s3 = client("s3")
     if lifecycle := properties.get("LifecycleConfiguration"):
-        rules = [{"Filter": {}, **_as_api(rule)} for rule in lifecycle["Rules"]]
+        rules = [{"Filter": {"Prefix": rule.get("Prefix", "")}, **_as_api(rule)} for rule in lifecycle["Rules"]]
         s3.put_bucket_lifecycle_configuration(Bucket=name, LifecycleConfiguration={"Rules": rules})
     if encryption := properties.get("BucketEncryption"):
         rules = [
@@ -44,8 +44,8 @@ def _bucket(name: str, properties: Properties, client: Client) -> None:
 
 
 def _as_api(rule: Mapping[str, Any]) -> dict[str, Any]:
-    """CloudFormation writes `Id` where the service's API has `ID`, and keeps the end of markers elsewhere."""
-    told = {("ID" if name == "Id" else name): value for name, value in rule.items()}
+    """CloudFormation has `Id` and `Prefix` for the API's `ID` and `Filter`, and keeps the end of markers elsewhere."""
+    told = {("ID" if name == "Id" else name): value for name, value in rule.items() if name != "Prefix"}
     if (markers := told.pop("ExpiredObjectDeleteMarker", None)) is not None:
         told["Expiration"] = {"ExpiredObjectDeleteMarker": markers}
     if (days := told.pop("ExpirationInDays", None)) is not None:

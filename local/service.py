@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -50,7 +51,8 @@ def run(folder: Folder) -> None:
             _announce(runtime, folder)
             if words := identity.warning(stack):
                 print(f"imagetrail: {words}", file=sys.stderr, flush=True)
-            asyncio.run(_serve(stack, listener, machine))
+            with _catching_up(stack):
+                asyncio.run(_serve(stack, listener, machine))
 
 
 def _port() -> int:
@@ -106,6 +108,17 @@ def _welcome(folder: Folder, stack: Stack) -> None:
         raise ProblemError(f"the API does not work: it answered {reply.status} to the sample dataset (see above)")
     else:
         print(f"the sample dataset was refused with status {reply.status}", file=sys.stderr)
+
+
+@contextlib.contextmanager
+def _catching_up(stack: Stack) -> Iterator[None]:
+    """Mends the search index beside what the block does."""
+    process = subprocess.Popen([sys.executable, "-m", "local.catch_up", stack.endpoint], cwd=template.ROOT)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def _announce(runtime: Runtime, folder: Folder) -> None:

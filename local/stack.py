@@ -161,6 +161,9 @@ def _resolved(stack: Stack, expanded: template.Template, values: Mapping[str, st
     ids = stack.resources
 
     def attribute(logical: str, name: str) -> str:
+        if (kinds[logical], name) == ("AWS::DynamoDB::Table", "StreamArn"):  # it holds the time of its creation
+            table = stack.client("dynamodb").describe_table(TableName=ids[logical])["Table"]
+            return str(table["LatestStreamArn"])
         physical = ids[logical]
         if kinds[logical] == "AWS::SecretsManager::Secret":  # nothing in its name tells how its ARN ends
             return str(stack.client("secretsmanager").describe_secret(SecretId=physical)["ARN"])

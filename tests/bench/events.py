@@ -53,6 +53,7 @@ GET: dict[str, Any] = {
     **_event("GET", "/ai/generated-images/{image_id}", f"/ai/generated-images/{IMAGE_ID}"),
     "pathParameters": {"image_id": IMAGE_ID},
 }
+SEARCH: dict[str, Any] = _event("GET", "/ai/generated-images/search", "/ai/generated-images/search")
 GENERATE: dict[str, Any] = {
     **_event("POST", "/ai/generate", "/ai/generate"),
     "body": '{"prompt": "A lighthouse on a cliff at dusk, a storm coming in over the sea, oil on canvas", "seed": 7}',

@@ -19,7 +19,7 @@ FOR_LAMBDA = ROOT / ".aws-sam" / "build"
 FOR_HOST = ROOT / "build" / "host"
 RUNTIME_CLIENT = ROOT / "build" / "runtime-client"
 AARCH64 = (183).to_bytes(2, "little")
-LAYERS = ("CoreLayer", "ValidationLayer", "ImagingLayer", "StabilityLayer")
+LAYERS = ("CoreLayer", "ValidationLayer", "ImagingLayer", "StabilityLayer", "SearchLayer")
 
 
 def resources(build: Path) -> dict[str, Any]:
@@ -99,6 +99,9 @@ def test_every_built_function_runs(name: str, stack: Stack) -> None:
         return
     if name == "CheckModels":
         assert answer == {}
+        return
+    if name == "IndexImages":
+        assert answer == {"batchItemFailures": []}
         return
     # The sample ids name nothing in a new deployment: a clean 404 is the right answer there.
     expected = {"POST": 201, "GET": 200, "PATCH": 404, "DELETE": 404, "PUT": 405}[

@@ -81,12 +81,12 @@ def test_every_handler_is_documented_with_its_route(functions: dict[str, Functio
         assert routes in ([], [ast.get_docstring(ast.parse(module.read_text()))])
 
 
-def test_every_function_is_reached_by_a_route_a_schedule_or_a_queue(functions: dict[str, Function]) -> None:
+def test_every_function_is_reached_by_a_route_a_schedule_a_queue_or_a_stream(functions: dict[str, Function]) -> None:
     routes = []
     for module, function in functions.items():
         events = list(function.get("Events", {}).values())
         assert events
-        other = ("ScheduleV2", "SQS", "EventBridgeRule")
+        other = ("ScheduleV2", "SQS", "EventBridgeRule", "DynamoDB")
         assert module in ENDPOINTS or all(event["Type"] in other for event in events)
         routes += [(e["Properties"]["Method"], e["Properties"]["Path"]) for e in events if e["Type"] == "HttpApi"]
     assert len(set(routes)) == len(routes)
@@ -105,6 +105,7 @@ def test_only_those_who_validate_or_paint_attach_those_layers(functions: dict[st
         assert ("ValidationLayer" in layers) is validates
         pictures = ("generate_image", "generate_queued", "regenerate_image", "confirm_reference")
         assert ("ImagingLayer" in layers) is (module in pictures)
+        assert ("SearchLayer" in layers) is (module in ("search_images", "index_images", "run_jobs"))
 
 
 @pytest.mark.skipif(not (ROOT / "README.md").exists(), reason="there is no README.md yet")
@@ -127,6 +128,8 @@ BUDGET = {
         "urllib.request",
     ],
     "get_image": ["boto3", "botocore.", "pydantic", "pyvips", "cryptography", "jwt", "PIL"],
+    "search_images": ["boto3", "botocore.", "pydantic", "pyvips", "cryptography", "jwt", "PIL", "tantivy"],
+    "index_images": ["boto3", "botocore.", "pydantic", "pyvips", "cryptography", "jwt", "PIL", "tantivy"],
     "get_openapi": ["boto3", "botocore.", "pydantic", "pyvips", "cryptography", "jwt", "PIL"],
     "create_dataset": ["boto3", "botocore.", "pyvips", "cryptography", "jwt", "PIL"],
     "generate_image": ["boto3", "botocore.", "cryptography", "jwt", "PIL"],

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -29,20 +29,36 @@ class Position(NamedTuple):
 
 def encode(position: Position, scope: tuple[str | None, ...]) -> str:
     """A URL-safe cursor for this position; `scope` is everything that must be the same when it comes back."""
-    plain = orjson.dumps(list(position))
-    return base64.urlsafe_b64encode(_digest(plain, scope) + plain).decode().rstrip("=")
+    return seal(list(position), scope)
 
 
 def decode(cursor: str, scope: tuple[str | None, ...]) -> Position:
     """Raises InvalidCursor for anything `encode` did not make for this scope."""
     try:
+        position = Position(*unseal(cursor, scope))
+        if _POSITION.fullmatch("/".join(position)):
+            return position
+    except TypeError:
+        pass
+    raise refused()
+
+
+def seal(values: list[Any], scope: tuple[str | None, ...]) -> str:
+    """A URL-safe text that holds some JSON values, bound to the scope."""
+    plain = orjson.dumps(values)
+    return base64.urlsafe_b64encode(_digest(plain, scope) + plain).decode().rstrip("=")
+
+
+def unseal(cursor: str, scope: tuple[str | None, ...]) -> list[Any]:
+    """Raises InvalidCursor for anything `seal` did not make for this scope."""
+    try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         digest, plain = raw[:_DIGEST_BYTES], raw[_DIGEST_BYTES:]
         if digest == _digest(plain, scope):
-            position = Position(*orjson.loads(plain))
-            if encode(position, scope) == cursor and _POSITION.fullmatch("/".join(position)):
-                return position
-    except (TypeError, ValueError):
+            values = orjson.loads(plain)
+            if isinstance(values, list) and seal(values, scope) == cursor:
+                return values
+    except ValueError:
         pass
     raise refused()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -10,11 +11,12 @@ from imagetrail.aws import AwsError
 from imagetrail.errors import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from imagetrail.aws import Endpoint
 
 _BATCH = 25
+_READ_BATCH = 100
 _BATCH_ATTEMPTS = 8
 Item = dict[str, Any]
 """Attribute names to str, bool, int, float, list, dict or set of str. An attribute that is None is absent."""
@@ -54,6 +56,32 @@ class Dynamo:
         request = {"TableName": table, "Key": {"id": {"S": key}}, "ConsistentRead": consistent}
         found = self._call("GetItem", request).get("Item")
         return None if found is None else from_attributes(found)
+
+    def get_many(self, table: str, keys: Sequence[str]) -> dict[str, Item]:
+        """The items whose `id` is one of `keys`, by id, read consistently. A call per hundred."""
+        found: dict[str, Item] = {}
+        waiting = [{"id": {"S": key}} for key in dict.fromkeys(keys)]
+        for attempt in range(_BATCH_ATTEMPTS + len(waiting) // _READ_BATCH):
+            request = {"RequestItems": {table: {"Keys": waiting[:_READ_BATCH], "ConsistentRead": True}}}
+            answer = self._call("BatchGetItem", request) if waiting else {}
+            found |= {item["id"]["S"]: from_attributes(item) for item in answer.get("Responses", {}).get(table, ())}
+            left = answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
+            waiting = waiting[_READ_BATCH:] + left
+            if not waiting:
+                return found
+            if len(left) == _READ_BATCH:
+                time.sleep(0.02 * 2 ** min(attempt, 5))
+        raise Unavailable
+
+    def scan(self, table: str) -> Iterator[list[Item]]:
+        """Every item of the table, page by page, read consistently."""
+        request: dict[str, Any] = {"TableName": table, "ConsistentRead": True}
+        while True:
+            answer = self._call("Scan", request)
+            yield [from_attributes(item) for item in answer.get("Items", ())]
+            if "LastEvaluatedKey" not in answer:
+                return
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     def query(
         self,

@@ -104,6 +104,10 @@ class History:
             "next_cursor": None if next_after is None else cursors.encode(next_after, scope),
         }
 
+    def newest(self, caller: Caller, query: HistoryQuery) -> list[Item]:
+        """The first records of a list as they are stored, as many as a page's limits allow."""
+        return _Reader(self._dynamo, self._table, query, self._source(caller, query)).read(None)[0]
+
     def sees_all(self, caller: Caller) -> bool:
         """Whether the caller sees everybody's records. Raises Unauthenticated where nobody sees any without a token."""
         if caller.user_id is None and self._anonymous_history == "none":
@@ -166,9 +170,9 @@ class _Reader:
                 )
                 calls += 1
                 records += page.items
-                fitting = _fitting(records, limit)
-                if len(records) > fitting:
-                    return records[:fitting], _position(records[fitting - 1])
+                fit = fitting(records, limit)
+                if len(records) > fit:
+                    return records[:fit], _position(records[fit - 1])
                 after = _position(page.last)
                 if after is None:
                     break
@@ -245,7 +249,7 @@ def _within(position: Position, query: HistoryQuery) -> bool:
     return low[:length] <= position.created_at <= high[:length]
 
 
-def _fitting(records: list[Item], limit: int) -> int:
+def fitting(records: list[Item], limit: int) -> int:
     """How many of the records make a page: at most `limit`, at least one, and no more than an answer may hold."""
     longest = sum(_RECORD_BYTES + 6 * sum(len(record.get(text) or "") for text in _TEXTS) for record in records)
     if longest <= _PAGE_BYTES:

@@ -140,6 +140,25 @@ class Opaque:
         return text
 
 
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A text that has to be given."""
+
+    name: str
+    longest: int
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the value."""
+        return {"type": "string", "minLength": 1, "maxLength": self.longest}
+
+    def parse(self, text: str) -> str:
+        """As it is."""
+        if not 0 < len(text) <= self.longest:
+            raise ValueError(f"must have from 1 to {self.longest} characters")
+        return text
+
+
 LIST_IMAGES: tuple[Parameter, ...] = (
     Whole("limit", 1, 200, 50),
     Whole("offset", 0, MAX_OFFSET, 0),
@@ -156,6 +175,17 @@ EXPORT_IMAGES: tuple[Parameter, ...] = (
     Only("bom"),
     Only("async"),
     *(parameter for parameter in LIST_IMAGES if parameter.name not in ("limit", "offset", "cursor")),
+)
+SEARCH_IMAGES: tuple[Parameter, ...] = (
+    Words("q", 500),
+    Whole("limit", 1, 200, 50),
+    Opaque("cursor"),
+    OneOf("sort", ("relevance", "time"), "relevance"),
+    Identifier("dataset_id"),
+    OneOf("status", (*STATUSES, "all"), "succeeded"),
+    Only("favorite"),
+    Moment("from"),
+    Moment("to"),
 )
 LIST_DATASETS: tuple[Parameter, ...] = (
     Whole("limit", 1, 200, 50),
@@ -178,6 +208,7 @@ def parse(parameters: tuple[Parameter, ...], given: Mapping[str, str]) -> dict[s
             values[name] = known[name].parse(text)
         except ValueError as error:
             errors.append((name, str(error)))
+    errors += [(name, "is required") for name, one in known.items() if isinstance(one, Words) and name not in given]
     if "from" in values and "to" in values and values["from"] >= values["to"]:
         errors.append(("to", "must be later than from"))
     if errors:

@@ -20,6 +20,17 @@ _XMLNS = "http://s3.amazonaws.com/doc/2006-03-01/"
 MAX_KEYS = 1_000
 
 
+class ChangedError(Exception):
+    """The object is not the one that the write was meant to replace."""
+
+
+class Stored(NamedTuple):
+    """An object as it is now; `body` is None when it is still the one that was known."""
+
+    body: bytes | None
+    etag: str
+
+
 class Version(NamedTuple):
     """One version of an object. A marker holds nothing, and hides those before it."""
 
@@ -135,6 +146,26 @@ class Bucket:
         """One request about an object; `query` is encoded and sorted. Any answer is an answer."""
         return self._endpoint.request(method, f"{self._prefix}/{quote(key)}", headers or {}, body, query)
 
+    def load(self, key: str, known_etag: str | None = None) -> Stored | None:
+        """The object with its entity tag, without the body if that is the known one; None if there is none."""
+        reply = self.exchange("GET", key, headers={} if known_etag is None else {"if-none-match": known_etag})
+        if reply.status == 404:
+            return None
+        if reply.status == 304 and known_etag is not None:
+            return Stored(None, known_etag)
+        return Stored(_checked("GET", reply).body, reply.headers["etag"])
+
+    def swap(self, key: str, body: bytes, content_type: str, etag: str | None) -> str:
+        """Replaces the object with this entity tag, or creates it where None says that there is none yet.
+
+        Returns the new tag. Raises ChangedError; also when an answer was lost and the second try met the first.
+        """
+        condition = {"if-none-match": "*"} if etag is None else {"if-match": etag}
+        reply = self.exchange("PUT", key, headers={"content-type": content_type, **condition}, body=body)
+        if reply.status in (404, 409, 412):
+            raise ChangedError
+        return _checked("PUT", reply).headers["etag"]
+
     def close(self) -> None:
         """Closes the connections that are kept."""
         self._endpoint.close()
@@ -142,12 +173,10 @@ class Bucket:
     def _request(
         self, method: str, key: str, headers: Mapping[str, str] | None = None, body: bytes = b"", query: str = ""
     ) -> bytes | None:
-        reply = self._endpoint.request(method, f"{self._prefix}/{quote(key)}", headers or {}, body, query)
+        reply = self.exchange(method, key, query, headers, body)
         if reply.status == 404 and method != "PUT":
             return None
-        if reply.status not in (200, 204):
-            raise AwsError("s3", f"{method} answered {reply.status}", {})
-        return reply.body
+        return _checked(method, reply).body
 
     def _xml(self, method: str, query: Mapping[str, str], body: bytes = b"") -> Element:
         """An operation on the bucket itself that answers with XML."""
@@ -159,3 +188,9 @@ class Bucket:
         if reply.status != 200:
             raise AwsError("s3", f"{method} answered {reply.status}", {})
         return ElementTree.fromstring(reply.body)  # noqa: S314 (S3's own)
+
+
+def _checked(method: str, reply: Reply) -> Reply:
+    if reply.status not in (200, 204):
+        raise AwsError("s3", f"{method} answered {reply.status}", {})
+    return reply

@@ -349,6 +349,29 @@ class ReferenceUpload(_Answer):
     expires_at: datetime
 
 
+class Fragment(_Answer):
+    """A piece of a prompt."""
+
+    text: str
+    match: bool = Field(description="Whether the search is why it is shown")
+
+
+class FoundImage(Image):
+    """The record of one generation, and why it was found."""
+
+    score: float | None = Field(description="How relevant it is; null when sorted by time")
+    snippet: list[Fragment] = Field(description="The part of the prompt that matched, in order: plain text, no markup")
+
+
+class SearchPage(_Answer):
+    """Part of what a search found."""
+
+    images: list[FoundImage]
+    count: int = Field(description="The number of images in this page")
+    limit: int
+    next_cursor: str | None = Field(description="Where the next page starts; null at the end")
+
+
 class Dataset(_Answer):
     """A brand dataset."""
 

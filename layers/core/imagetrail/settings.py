@@ -45,6 +45,7 @@ class Settings:
     monthly_budget_usd: Decimal
     source_secret_name: str
     embed_prompt: bool
+    search_shards: int
     local_run: bool
     stability_secret_name: str
     stability_url: str
@@ -102,6 +103,7 @@ class Settings:
             monthly_budget_usd=Decimal(environment.get("MONTHLY_BUDGET_USD", "0")),
             source_secret_name=environment.get("SOURCE_SECRET_NAME", ""),
             embed_prompt=environment.get("EMBED_PROMPT", "true") == "true",
+            search_shards=whole("SEARCH_SHARDS") or 16,
             local_run=environment.get("LOCAL_RUN", "false") == "true",
             stability_secret_name=environment.get("STABILITY_SECRET_NAME", ""),
             stability_url=environment.get("STABILITY_URL", "https://api.stability.ai"),

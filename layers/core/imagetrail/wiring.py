@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from imagetrail import telemetry
 from imagetrail.aws import Endpoint
-from imagetrail.callers import ANONYMOUS, Caller
+from imagetrail.callers import ANONYMOUS, Caller, owner_of
 from imagetrail.dynamo import Dynamo
 from imagetrail.errors import ImagetrailError, ModelFailed
 from imagetrail.http import Operation, problem
@@ -46,6 +46,11 @@ if TYPE_CHECKING:
     from imagetrail.regeneration import Regeneration
     from imagetrail.running import Kind, Runner
     from imagetrail.s3 import Bucket
+    from imagetrail.search.indexing import Indexer
+    from imagetrail.search.rebuilding import Rebuild
+    from imagetrail.search.searching import Search
+    from imagetrail.search.segments import Segments
+    from imagetrail.search.shards import Shards
     from imagetrail.secrets_manager import Secrets
     from imagetrail.settling import Sweep
     from imagetrail.submission import Submission
@@ -56,6 +61,8 @@ if TYPE_CHECKING:
     from imagetrail.versions import Versions
     from imagetrail.webhooks import Webhooks
     from imagetrail.worker import Worker
+
+_SEARCH_BYTES = 256 * 1024 * 1024  # of the 512 MB that a function has in /tmp
 
 
 class Endpointed:
@@ -261,9 +268,7 @@ class Deployment:
     @cached_property
     def executor(self) -> Executor:
         """Threads for what can wait side by side: a generation has at most four requests under way besides its own."""
-        from concurrent.futures import ThreadPoolExecutor
-
-        return self._closing.enter_context(ThreadPoolExecutor(4))
+        return self._threads(4)
 
     @cached_property
     def limits(self) -> Limits:
@@ -518,7 +523,7 @@ class Deployment:
             versions=self.versions,
             jobs=self.jobs,
             edge=self.edge,
-            steps={},
+            steps={"search_documents": lambda user_id: self.search_rebuild.forget(owner_of(user_id))},
         )
 
     @cached_property
@@ -536,6 +541,62 @@ class Deployment:
 
         with closing(boto3.client("bedrock", region_name=s.bedrock_region, endpoint_url=s.bedrock_url)) as client:
             return legacy_models(ids, client)
+
+    @cached_property
+    def search(self) -> Search:
+        """Full-text search."""
+        from imagetrail.search.reader import Reader
+        from imagetrail.search.searching import Search
+
+        return Search(
+            history=self.history,
+            datasets=self.datasets,
+            dynamo=self.dynamo,
+            images_table=self.settings.images_table,
+            reader=Reader(self.bucket, self._segments, _SEARCH_BYTES),
+            shards=self._shards(creates=False),
+            executor=self._threads(8),
+        )
+
+    @cached_property
+    def indexer(self) -> Indexer:
+        """The writer of the search index."""
+        from imagetrail.search.indexing import Indexer
+
+        return Indexer(
+            dynamo=self.dynamo,
+            images_table=self.settings.images_table,
+            bucket=self.bucket,
+            segments=self._segments,
+            shards=self._shards(creates=True),
+        )
+
+    @cached_property
+    def search_rebuild(self) -> Rebuild:
+        """Writes the search index anew."""
+        from imagetrail.search.rebuilding import Rebuild
+
+        return Rebuild(self.indexer)
+
+    @cached_property
+    def _segments(self) -> Segments:
+        from pathlib import Path
+        from tempfile import TemporaryDirectory
+
+        from imagetrail.search.segments import Segments
+
+        folder = self._closing.enter_context(TemporaryDirectory(prefix="search-"))
+        return Segments(self.bucket, Path(folder), self._threads(8))
+
+    def _shards(self, *, creates: bool) -> Shards:
+        from imagetrail.search.shards import Shards
+
+        return Shards(self.bucket, self.settings.search_shards, creates=creates)
+
+    def _threads(self, count: int) -> Executor:
+        from concurrent.futures import ThreadPoolExecutor
+
+        return self._closing.enter_context(ThreadPoolExecutor(count))
 
     @cached_property
     def _secrets(self) -> Secrets:

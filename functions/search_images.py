@@ -1,0 +1,14 @@
+"""GET /ai/generated-images/search"""
+
+from imagetrail.http import Request, Response
+from imagetrail.queries import SEARCH_IMAGES
+from imagetrail.wiring import deployment, endpoint
+
+
+@endpoint(query=SEARCH_IMAGES, answers={200: "SearchPage"})
+def handler(request: Request) -> Response:
+    """Finds images by the words of their prompts: words, "phrases", prefix*, -exclusion, OR, style: model: dataset:"""
+    from imagetrail.search.searching import SearchQuery
+
+    query = SearchQuery(**{"from_" if name == "from" else name: value for name, value in request.query.items()})
+    return Response(200, deployment().search.page(request.caller, query, request.public_url))
