@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -18,6 +20,7 @@ from imagetrail.search import manifest
 from imagetrail.search.engine import View
 from imagetrail.settings import Settings
 from imagetrail.wiring import Deployment
+from local.template import ROOT
 from local.testing import Service, running
 
 if TYPE_CHECKING:
@@ -94,6 +97,18 @@ def test_a_search_is_walked_by_its_cursor(service: Service) -> None:
         cursor = {"cursor": page.next_cursor or ""}
     assert page.next_cursor is None
     assert found == made[::-1]
+
+
+@pytest.mark.parametrize("options", [[], ["--mend"]])
+def test_an_operator_writes_the_index_anew(service: Service, options: list[str]) -> None:
+    image_id = generate(service, "a capybara in the rain")
+    command = [sys.executable, "-c", "from cli.main import command; command()", "reindex", *options]
+    environment = {**os.environ, "DATA_DIR": str(service.folder.path)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "records" in done.stdout
+    assert image_id in indexed(service)
+    assert image_id in ids(search(service, "capybara"))
 
 
 def test_the_index_catches_up_after_a_kill(tmp_path: Path) -> None:
