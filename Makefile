@@ -44,6 +44,12 @@ token: .venv/run  ## print a bearer token: make token SUB=alice [GROUPS=admin]
 invoke: .venv/run  ## run one handler: make invoke FUNCTION=GetImage EVENT=tests/events/get_image.json
 	@$(PY) -m local.invoke "$(FUNCTION)" "$(EVENT)"
 
+sql: .venv/run  ## ask the lake: make sql FILE=sql/most_used_visual_elements.sql, or QUERY="select …"
+	@.venv/bin/imagetrail sql $(if $(STACK),--stack "$(STACK)") $(if $(QUERY),--query "$$QUERY",$(FILE))
+
+demo: .venv/run  ## fill a running `make run` with three months of a brand's images
+	@$(PY) -m local.demo
+
 test: .venv/test  ## unit, integration and end-to-end tests
 	$(PY) -m pytest tests/unit tests/integration tests/e2e
 
@@ -80,4 +86,4 @@ built: .venv/test build requirements/built.txt  ## run what sam build makes, wit
 clean:  ## remove what was built, never the data
 	rm -rf build .aws-sam .venv .venv-build
 
-.PHONY: help run token invoke test unit lint bench openapi readme build validate built clean
+.PHONY: help run token invoke sql demo test unit lint bench openapi readme build validate built clean

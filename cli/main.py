@@ -8,7 +8,7 @@ import traceback
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 from uuid import UUID
 
 import click
@@ -73,7 +73,7 @@ def on_a_deployment(run: Callable[..., None]) -> Callable[..., None]:
             raise Trouble(f"AWS does not answer; {_AGAIN}") from None
         except KeyboardInterrupt:
             raise Trouble(f"stopped; {_AGAIN}") from None
-        except click.ClickException:
+        except (click.ClickException, BrokenPipeError):
             raise
         except Exception:
             traceback.print_exc()  # a defect is no finding: its exit code must not be that of one
@@ -199,6 +199,35 @@ def reindex(parts: Opened, *, mend: bool) -> None:
     except OvertakenError:
         raise Trouble("another reindex has begun since; let that one finish") from None
     click.echo(f"{count} records {'differed and ' if mend else ''}are indexed")
+
+
+@command.command()
+@click.argument("file", type=click.File(encoding="utf-8"), required=False)
+@click.option("--query", metavar="SQL", help="A query, instead of a file with one.")
+@click.option("--csv", "as_csv", is_flag=True, help="Write all rows as CSV, instead of a table of the first 1,000.")
+@on_a_deployment
+def sql(parts: Opened, file: IO[str] | None, query: str | None, *, as_csv: bool) -> None:
+    """Ask the lake a question in SQL, by Athena.
+
+    FILE is one of the folder sql/, or your own; - is standard input. The table generated_images has every column of a
+    record, and `day` such as 2026-11-22, by which it is partitioned: a condition on it keeps a query cheap. It holds
+    what the hourly fold has seen.
+    """
+    from cli.sql import as_table, write_csv
+    from imagetrail.analytics.athena import QueryFailedError
+
+    text = file.read() if file else query
+    if text is None or (file and query):
+        raise Trouble("give either a FILE with a query or --query")
+    try:
+        answer = parts.deployment.athena.run(text)
+    except QueryFailedError as error:
+        raise Trouble(f"Athena refuses the query: {error}") from None
+    if as_csv:
+        write_csv(answer, sys.stdout)
+        return
+    for line in as_table(answer):
+        click.echo(line)
 
 
 def table(sums: dict[str, Sum]) -> str:

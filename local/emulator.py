@@ -16,7 +16,7 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack import app as ministack
 from ministack.core.lambda_runtime import _workers, kill_workers
-from ministack.services import dynamodb, lambda_svc
+from ministack.services import athena, dynamodb, lambda_svc
 
 from local.journal import Journal
 from local.limits import allow_many_sockets
@@ -35,6 +35,7 @@ async def run(socket: int, data: Path) -> None:
     journal.follow(dynamodb)
     _count_loopback_as_tls()
     _report_calls()
+    _know_arrays()
     allow_many_sockets()
 
     stopping = asyncio.Event()
@@ -90,6 +91,11 @@ def _count_loopback_as_tls() -> None:
     """Policies that deny plain HTTP (`aws:SecureTransport`) mean the network; this process serves loopback only."""
     pin = ministack.pin_request_origin
     ministack.pin_request_origin = lambda address, _secure: pin(address, secure_transport=True)
+
+
+def _know_arrays() -> None:
+    """Of a table without files the emulator takes an array for a text, which cannot be unnested."""
+    athena._DUCKDB_TYPE_BY_ATHENA["array<string>"] = "VARCHAR[]"
 
 
 def _report_calls() -> None:

@@ -94,4 +94,4 @@ class Scope:
                 return self.attribute(logical, attribute)
             return str(self._ref(name))
 
-        return re.sub(r"\$\{([^!][^}]*)\}", replace, text)
+        return re.sub(r"\$\{([^!][^}]*)\}", replace, text).replace("${!", "${")

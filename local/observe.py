@@ -8,7 +8,7 @@ from base64 import b64decode
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from local.aws import ClientError
+from local.aws import ACCOUNT, ClientError
 from local.template import ARTIFACTS
 
 Properties = dict[str, Any]
@@ -220,17 +220,37 @@ def event_source_mapping(client: Client, uuid: str, _expected: Mapping[str, Any]
     return held | {"FunctionName": held["FunctionArn"].rpartition(":")[2]}
 
 
+def glue_database(client: Client, name: str, _expected: Mapping[str, Any]) -> Properties:
+    held: Properties = client("glue").get_database(Name=name)["Database"]
+    return {"CatalogId": held.get("CatalogId", ACCOUNT), "DatabaseInput": held}
+
+
+def glue_table(client: Client, name: str, expected: Mapping[str, Any]) -> Properties:
+    held: Properties = client("glue").get_table(DatabaseName=expected["DatabaseName"], Name=name)["Table"]
+    return {"CatalogId": held.get("CatalogId", ACCOUNT), "DatabaseName": held["DatabaseName"], "TableInput": held}
+
+
+def workgroup(client: Client, name: str, expected: Mapping[str, Any]) -> Properties:
+    """Whether it may be deleted with what it holds is said when it is deleted."""
+    held: Properties = client("athena").get_work_group(WorkGroup=name)["WorkGroup"]
+    recursive = {"RecursiveDeleteOption": expected.get("RecursiveDeleteOption")}
+    return held | {"WorkGroupConfiguration": held["Configuration"]} | recursive
+
+
 READERS: Mapping[str, Reader] = {
     "AWS::ApiGatewayV2::Api": api,
     "AWS::ApiGatewayV2::Integration": integration,
     "AWS::ApiGatewayV2::Route": route,
     "AWS::ApiGatewayV2::Stage": stage,
     "AWS::CloudWatch::Alarm": alarm,
+    "AWS::Athena::WorkGroup": workgroup,
     "AWS::Cognito::UserPool": user_pool,
     "AWS::Cognito::UserPoolClient": user_pool_client,
     "AWS::Cognito::UserPoolGroup": user_pool_group,
     "AWS::DynamoDB::Table": table,
     "AWS::Events::Rule": rule,
+    "AWS::Glue::Database": glue_database,
+    "AWS::Glue::Table": glue_table,
     "AWS::IAM::ManagedPolicy": managed_policy,
     "AWS::IAM::Role": role,
     "AWS::Lambda::EventInvokeConfig": event_invoke_config,

@@ -12,6 +12,7 @@ from pydantic.json_schema import models_json_schema
 from samtranslator.yaml_helper import yaml_parse
 
 from imagetrail import openapi_document, schemas
+from imagetrail.analytics.parameters import REPORT
 from imagetrail.errors import ImagetrailError, hierarchy
 from imagetrail.queries import Words
 
@@ -121,14 +122,15 @@ def _operation(path: str, function: str, handler: Endpointed, used: set[str]) ->
     return described
 
 
-def _form(parameter: str) -> dict[str, str]:
-    """Every id in a path is ours but a user's, which is the issuer's."""
-    return {} if parameter == "user_id" else {"format": "uuid"}
+def _form(parameter: str) -> dict[str, Any]:
+    """Every id in a path is ours but a user's, which is the issuer's; a report is one of some words."""
+    return {"user_id": {}, REPORT.name: REPORT.schema}.get(parameter, {"format": "uuid"})
 
 
 def _answer(name: str, used: set[str]) -> dict[str, Any]:
+    name, *files = [part for part in name.split() if "/" not in part] + [part for part in name.split() if "/" in part]
     if "/" in name:
-        return {"description": "A file", "content": {media_type: {} for media_type in name.split()}}
+        return {"description": "A file", "content": {media_type: {} for media_type in (name, *files)}}
     if not hasattr(schemas, name):
         return {"description": name, "content": {"application/json": {"schema": {"type": "object"}}}}
     used.add(name)
@@ -136,7 +138,8 @@ def _answer(name: str, used: set[str]) -> dict[str, Any]:
     return {
         "description": description,
         **({"headers": _TAGGED[name]} if name in _TAGGED else {}),
-        "content": {"application/json": {"schema": {"$ref": f"{_SCHEMAS}/{name}"}}},
+        "content": {"application/json": {"schema": {"$ref": f"{_SCHEMAS}/{name}"}}}
+        | {media_type: {} for media_type in files},
     }
 
 

@@ -49,6 +49,7 @@ def run(folder: Folder) -> None:
             runtime = _runtime(stack, url)
             folder.remember(runtime)
             _announce(runtime, folder)
+            _fold_again(stack)
             if words := identity.warning(stack):
                 print(f"imagetrail: {words}", file=sys.stderr, flush=True)
             with _catching_up(stack):
@@ -119,6 +120,12 @@ def _catching_up(stack: Stack) -> Iterator[None]:
     finally:
         process.terminate()
         process.wait()
+
+
+def _fold_again(stack: Stack) -> None:
+    """Has every day folded: the emulator's streams forget at a stop what they had not yet told."""
+    event = orjson.dumps({"from": "0001-01-01"})
+    stack.client("lambda").invoke(FunctionName=stack.resources["FoldDays"], InvocationType="Event", Payload=event)
 
 
 def _announce(runtime: Runtime, folder: Folder) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ministack.core.persistence import _json_default, _json_object_hook
-from ministack.services import cloudformation, cloudwatch, cloudwatch_logs, dynamodb
+from ministack.services import athena, cloudformation, cloudwatch, cloudwatch_logs, dynamodb
 
 from local.journal import Journal
 
@@ -90,5 +90,15 @@ def _alarms() -> State:
     return _members(cloudwatch, "alarms", "composite_alarms", "dashboards", "resource_tags")
 
 
-# Services whose own account of their state holds what grows with use: items, log events, metrics.
-_LEAN: dict[str, Callable[[], State]] = {"dynamodb": _tables, "cloudwatch_logs": _log_groups, "cloudwatch": _alarms}
+def _workgroups() -> State:
+    """Without the answers of queries, which no file of JSON can hold."""
+    return {name: copy.deepcopy(getattr(athena, name)) for name in ("_workgroups", "_data_catalogs", "_tags")}
+
+
+# Services whose own account of their state holds what grows with use: items, log events, metrics, answers.
+_LEAN: dict[str, Callable[[], State]] = {
+    "athena": _workgroups,
+    "dynamodb": _tables,
+    "cloudwatch_logs": _log_groups,
+    "cloudwatch": _alarms,
+}

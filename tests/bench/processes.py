@@ -44,11 +44,11 @@ class Cost:
 
 
 @contextmanager
-def stub() -> Iterator[Stub]:
+def stub(module: str = "tests.bench.stub") -> Iterator[Stub]:
     """The stub, for as long as the block lasts."""
     with tempfile.TemporaryDirectory() as folder:
         pair, bundle = _certificates(Path(folder))
-        command = [sys.executable, "-m", "tests.bench.stub", str(pair)]
+        command = [sys.executable, "-m", module, str(pair)]
         with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             plain, secure = process.stdout.readline().split()
@@ -96,6 +96,7 @@ def _environment(endpoint: str) -> dict[str, str]:
         "IMAGES_TABLE": "images",
         "DATASETS_TABLE": "datasets",
         "LEDGER_TABLE": "ledger",
+        "REPORTS_TABLE": "reports",
         "BUCKET": "bucket",
         "POWERTOOLS_SERVICE_NAME": "imagetrail",
         "POWERTOOLS_METRICS_NAMESPACE": "imagetrail",

@@ -42,10 +42,21 @@ class Effort:
     calls_per_block: int
     images: int
     erased: int
+    folded: tuple[int, ...]
 
 
-FULL = Effort(cold_rounds=21, warm_rounds=7, warm_blocks=5, calls_per_block=60, images=12, erased=10_000)
-QUICK = Effort(cold_rounds=3, warm_rounds=2, warm_blocks=3, calls_per_block=15, images=2, erased=500)
+FULL = Effort(
+    cold_rounds=21,
+    warm_rounds=7,
+    warm_blocks=5,
+    calls_per_block=60,
+    images=12,
+    erased=10_000,
+    folded=(25_000, 100_000),
+)
+QUICK = Effort(
+    cold_rounds=3, warm_rounds=2, warm_blocks=3, calls_per_block=15, images=2, erased=500, folded=(2_000, 8_000)
+)
 
 
 def compared(what: str, unit: str, samples: Mapping[str, list[float]]) -> Row:

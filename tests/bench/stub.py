@@ -22,8 +22,9 @@ _BY_ID = {item["id"]["S"]: item for item in _ITEMS}
 _KEYS = ("id", "created_at", "shelf")
 
 
-def _rendered(document: object) -> bytes:
-    body = orjson.dumps(document)
+def rendered(document: object) -> bytes:
+    """A whole answer; bytes are its body."""
+    body = document if isinstance(document, bytes) else orjson.dumps(document)
     head = (
         "HTTP/1.1 200 OK\r\n"
         "Server: Server\r\n"
@@ -40,12 +41,12 @@ def _rendered(document: object) -> bytes:
 def _page(limit: int) -> bytes:
     items = _ITEMS[:limit]
     last = {name: items[-1][name] for name in _KEYS}
-    return _rendered({"Items": items, "Count": limit, "ScannedCount": limit, "LastEvaluatedKey": last})
+    return rendered({"Items": items, "Count": limit, "ScannedCount": limit, "LastEvaluatedKey": last})
 
 
-_EMPTY = _rendered({})
+_EMPTY = rendered({})
 _PAGES: dict[int, bytes] = {}
-_GOT = {key: _rendered({"Item": item}) for key, item in _BY_ID.items()}
+_GOT = {key: rendered({"Item": item}) for key, item in _BY_ID.items()}
 
 
 def answer(target: bytes, body: bytes) -> bytes:
@@ -62,6 +63,8 @@ def answer(target: bytes, body: bytes) -> bytes:
 
 class Connection(asyncio.Protocol):
     """One kept-alive connection."""
+
+    answer = staticmethod(answer)
 
     def __init__(self) -> None:
         self._received = bytearray()
@@ -83,7 +86,7 @@ class Connection(asyncio.Protocol):
         if len(self._received) < whole:
             return
         target = headers.get(b"x-amz-target", b"")
-        reply = answer(target, bytes(self._received[end + 4 : whole]))
+        reply = self.answer(target, bytes(self._received[end + 4 : whole]))
         del self._received[:whole]
         if reply is _EMPTY:
             asyncio.get_running_loop().call_later(LATENCY_SECONDS, self._transport.write, reply)
@@ -91,15 +94,16 @@ class Connection(asyncio.Protocol):
             self._transport.write(reply)
 
 
-async def _serve(certificate: str) -> None:
+async def serve(connection: type[Connection], certificate: str) -> None:
+    """On two free ports, which it prints, until standard input ends."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate)
     loop = asyncio.get_running_loop()
-    plain = await loop.create_server(Connection, "127.0.0.1", 0)
-    secure = await loop.create_server(Connection, "127.0.0.1", 0, ssl=context)
+    plain = await loop.create_server(connection, "127.0.0.1", 0)
+    secure = await loop.create_server(connection, "127.0.0.1", 0, ssl=context)
     print(*(server.sockets[0].getsockname()[1] for server in (plain, secure)), flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(sys.argv[1]))
+    asyncio.run(serve(Connection, sys.argv[1]))

@@ -5,6 +5,7 @@ answer  reports the answer's body.
 warm    BLOCKS CALLS: reports the CPU microseconds of a call, block by block.
 memory  CALLS: reports the megabytes that are resident after that many calls.
 images  COUNT: reports what `generating` has seen of that many generations.
+fold    COUNT: reports what `folding` has seen of a day with that many records.
 """
 
 # Lambda's own runtime client has these at hand before it imports any handler.
@@ -27,8 +28,9 @@ def main() -> None:
     """Runs the mode that the command line asks for."""
     mode, handler, event, *numbers = sys.argv[1:]
     module, _, function = handler.rpartition(".")
-    if mode == "images":
-        import_module("tests.bench.generating").report(int(numbers[0]))
+    if mode in ("images", "fold"):
+        module = "tests.bench.generating" if mode == "images" else "tests.bench.folding"
+        import_module(module).report(int(numbers[0]))
         return
     call = _Call(getattr(import_module(module), function), getattr(events, event))
     if mode == "cold":

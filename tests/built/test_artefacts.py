@@ -19,7 +19,7 @@ FOR_LAMBDA = ROOT / ".aws-sam" / "build"
 FOR_HOST = ROOT / "build" / "host"
 RUNTIME_CLIENT = ROOT / "build" / "runtime-client"
 AARCH64 = (183).to_bytes(2, "little")
-LAYERS = ("CoreLayer", "ValidationLayer", "ImagingLayer", "StabilityLayer", "SearchLayer")
+LAYERS = ("CoreLayer", "ValidationLayer", "ImagingLayer", "StabilityLayer", "SearchLayer", "AnalyticsLayer")
 
 
 def resources(build: Path) -> dict[str, Any]:

@@ -86,7 +86,7 @@ def test_of_two_changes_at_once_one_is_told(deployment: Deployment, alice: Calle
     dataset = deployment.datasets.create(alice, BRAND)
 
     class Interrupted(Dynamo):
-        def update(self, table: str, key: str, change: Any, condition: Any = None) -> Any:
+        def update(self, table: str, key: Any, change: Any, condition: Any = None) -> Any:
             deployment.datasets.update(alice, dataset["id"], {"vibe": "theirs"})
             return deployment.dynamo.update(table, key, change, condition)
 
@@ -131,7 +131,7 @@ def test_a_change_whose_answer_was_lost_is_no_conflict(deployment: Deployment, a
     dataset = deployment.datasets.create(alice, BRAND)
 
     class Repeated(Dynamo):
-        def update(self, table: str, key: str, change: Any, condition: Any = None) -> Any:
+        def update(self, table: str, key: Any, change: Any, condition: Any = None) -> Any:
             deployment.dynamo.update(table, key, change, condition)
             return deployment.dynamo.update(table, key, change, condition)
 

@@ -18,6 +18,10 @@ from uuid import uuid4
 import pytest
 
 from imagetrail import moments
+from imagetrail.analytics.folding import Folded
+from imagetrail.analytics.forgetting import Forgetting
+from imagetrail.analytics.lake import key as lake_key
+from imagetrail.analytics.reports import ReportQuery
 from imagetrail.callers import ANONYMOUS, NOWHERE, Caller
 from imagetrail.dynamo import Dynamo, Expression
 from imagetrail.edge import Edge
@@ -586,7 +590,7 @@ def test_a_change_of_the_record_meanwhile_is_not_lost(deployment: Deployment, al
     job = deployment.erasing.dataset(alice, dataset["id"])
 
     class Interrupted(Dynamo):
-        def update(self, table: str, key: str, change: Expression, condition: Expression | None = None) -> Item:
+        def update(self, table: str, key: Any, change: Expression, condition: Expression | None = None) -> Item:
             if key == record["id"]:
                 deployment.dynamo.update(table, key, Expression("SET #favorite = :yes", {"yes": True}))
             return super().update(table, key, change, condition)
@@ -654,3 +658,32 @@ def test_a_signed_webhook_begins_the_erasure(stack: Stack, deployment: Deploymen
         receiver.webhooks.verify(headers, body)
     begun = deployment.erasing.gone(str(alice.user_id))
     assert deployment.erasing.gone(str(alice.user_id))["id"] == begun["id"], "a message that comes twice is one job"
+
+
+def test_reports_and_the_lake_forget_who_leaves(deployment: Deployment, alice: Caller, bob: Caller) -> None:
+    planted(deployment, alice, 2)
+    planted(deployment, bob, 1)
+    fold, today = deployment.fold, f"{moments.utc_now():%Y-%m-%d}"
+    fold.fold(today, Folded())
+    assert fold.store.rows_of(alice.owner, today)
+    kicks = [0]
+
+    def kick() -> None:
+        kicks[0] += 1
+
+    def pause(_seconds: float) -> None:
+        if kicks[0]:  # what was asked for has begun, and is through when the job looks again
+            fold.fold(today, Folded())
+
+    steps = {"reports": Forgetting(store=fold.store, kick=kick).forget}
+    job = deployment.erasing.me(alice)
+    replace(runner(deployment, steps=steps), pause=pause).run(LONG, job["id"])
+    done = deployment.jobs.get(ADMIN, job["id"])
+    assert (done["status"], done["receipt"]["counts"]["reports"], kicks) == ("succeeded", 1, [1])
+    assert fold.store.rows_of(alice.owner) == []
+    query = ReportQuery(report="users", limit=1_000)
+    told = str(deployment.reports.get(ADMIN, query))
+    assert (str(alice.user_id) in told, str(bob.user_id) in told) == (False, True)
+    parquet = deployment.bucket.get(lake_key(today)) or b""
+    assert parquet.startswith(b"PAR1")
+    assert len(deployment.bucket.versions(lake_key(today))) == 1

@@ -23,6 +23,7 @@ ENVIRONMENT = {
     "IMAGES_TABLE": "images-table",
     "DATASETS_TABLE": "datasets-table",
     "LEDGER_TABLE": "ledger-table",
+    "REPORTS_TABLE": "reports-table",
     "BUCKET": "pixel-bucket",
     "AUTH_ISSUER": "https://issuer.example",
     "AUTH_AUDIENCE": "imagetrail",

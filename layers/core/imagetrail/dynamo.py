@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from imagetrail.aws import AwsError
@@ -19,7 +21,10 @@ _BATCH = 25
 _READ_BATCH = 100
 _BATCH_ATTEMPTS = 8
 Item = dict[str, Any]
-"""Attribute names to str, bool, int, float, list, dict or set of str. An attribute that is None is absent."""
+"""Attribute names to str, bytes, bool, int, float, list, dict or set of str. An attribute that is None is absent."""
+
+Key = str | Item
+"""A table's key: the `id` alone, or each of its attributes."""
 
 
 class ConditionFailedError(Exception):
@@ -51,9 +56,9 @@ class Dynamo:
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
 
-    def get(self, table: str, key: str, *, consistent: bool = False) -> Item | None:
+    def get(self, table: str, key: Key, *, consistent: bool = False) -> Item | None:
         """The item whose `id` is `key`. One read."""
-        request = {"TableName": table, "Key": {"id": {"S": key}}, "ConsistentRead": consistent}
+        request = {"TableName": table, "Key": _key(key), "ConsistentRead": consistent}
         found = self._call("GetItem", request).get("Item")
         return None if found is None else from_attributes(found)
 
@@ -86,7 +91,7 @@ class Dynamo:
     def query(
         self,
         table: str,
-        index: str,
+        index: str | None,
         key: Expression,
         *,
         newest_first: bool,
@@ -95,10 +100,13 @@ class Dynamo:
         keep: Expression | None = None,
         count_only: bool = False,
     ) -> Page:
-        """At most `limit` items are examined, those that `keep` does not match are left out. One call."""
+        """At most `limit` items are examined, those that `keep` does not match are left out. One call.
+
+        Without an index the table itself is read, and then consistently.
+        """
         request: dict[str, Any] = {
             "TableName": table,
-            "IndexName": index,
+            **({"ConsistentRead": True} if index is None else {"IndexName": index}),
             "KeyConditionExpression": key.text,
             "ScanIndexForward": not newest_first,
             "Limit": limit,
@@ -126,11 +134,11 @@ class Dynamo:
         request = {"TableName": table, "Item": to_attributes(item), "ConditionExpression": condition.text}
         self._call("PutItem", request | _placeholders(condition.text, condition.values, condition.names))
 
-    def update(self, table: str, key: str, change: Expression, condition: Expression | None = None) -> Item:
+    def update(self, table: str, key: Key, change: Expression, condition: Expression | None = None) -> Item:
         """Changes or creates one item; returns its changed attributes as they are now. Raises ConditionFailedError."""
         request: dict[str, Any] = {
             "TableName": table,
-            "Key": {"id": {"S": key}},
+            "Key": _key(key),
             "UpdateExpression": change.text,
             "ReturnValues": "UPDATED_NEW",
         }
@@ -145,14 +153,14 @@ class Dynamo:
         answer = self._call("UpdateItem", request | _placeholders(text, values, names))
         return from_attributes(answer.get("Attributes", {}))
 
-    def delete(self, table: str, key: str, condition: Expression) -> None:
+    def delete(self, table: str, key: Key, condition: Expression) -> None:
         """Raises ConditionFailedError."""
-        request = {"TableName": table, "Key": {"id": {"S": key}}, "ConditionExpression": condition.text}
+        request = {"TableName": table, "Key": _key(key), "ConditionExpression": condition.text}
         self._call("DeleteItem", request | _placeholders(condition.text, condition.values, condition.names))
 
-    def delete_many(self, table: str, keys: Iterable[str]) -> None:
+    def delete_many(self, table: str, keys: Iterable[Key]) -> None:
         """Deletes items by their ids, 25 a call; one that is not there is fine. Raises Unavailable."""
-        todo = [{"DeleteRequest": {"Key": {"id": {"S": key}}}} for key in keys]
+        todo = [{"DeleteRequest": {"Key": _key(key)}} for key in keys]
         for attempt in range(_BATCH_ATTEMPTS):
             refused: list[dict[str, Any]] = []
             for start in range(0, len(todo), _BATCH):
@@ -164,6 +172,19 @@ class Dynamo:
             todo = refused
         raise Unavailable
 
+    def put_many(self, table: str, items: Iterable[Item]) -> None:
+        """Puts items, 25 a call, whatever stood there before; they are taken as they are sent. Raises Unavailable."""
+        left = iter(items)
+        while batch := [{"PutRequest": {"Item": to_attributes(item)}} for item in islice(left, _BATCH)]:
+            for attempt in range(_BATCH_ATTEMPTS):
+                answer = self._call("BatchWriteItem", {"RequestItems": {table: batch}})
+                batch = answer.get("UnprocessedItems", {}).get(table, [])
+                if not batch:
+                    break
+                self._endpoint.pause_before(attempt + 1)
+            else:
+                raise Unavailable
+
     def _call(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
         try:
             return self._endpoint.call(f"DynamoDB_20120810.{operation}", request, "application/x-amz-json-1.0")
@@ -171,6 +192,10 @@ class Dynamo:
             if error.code == "ConditionalCheckFailedException":
                 raise ConditionFailedError from None
             raise
+
+
+def _key(key: Key) -> dict[str, Any]:
+    return {"id": {"S": key}} if isinstance(key, str) else to_attributes(key)
 
 
 _BETWEEN_WORDS = str.maketrans("(),.", "    ")
@@ -208,6 +233,8 @@ def attribute(value: object) -> dict[str, Any]:
     match value:
         case str():
             return {"S": value}
+        case bytes():
+            return {"B": base64.b64encode(value).decode()}
         case bool():
             return {"BOOL": value}
         case int() | float() | Decimal():
@@ -248,4 +275,5 @@ _FROM: Mapping[str, Callable[[Any], Any]] = {
     "L": lambda members: [_value(member) for member in members],
     "M": from_attributes,
     "SS": set,
+    "B": base64.b64decode,
 }

@@ -79,6 +79,10 @@ def exports(owner: str) -> str:
     return f"exports/{hashlib.sha256(owner.encode()).hexdigest()[:32]}/"
 
 
+class NotYetError(Exception):
+    """A step waits for somebody else, and is taken again a little later."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erasure:
     """Works the pages of both kinds of jobs.
@@ -241,8 +245,12 @@ class Erasure:
 
     @staticmethod
     def _step(name: str, step: Step) -> Stage:
-        def work(user_id: str, _state: Item) -> Outcome:
-            count = step(user_id)
+        def work(user_id: str, state: Item) -> Outcome:
+            try:
+                count = step(user_id)
+            except NotYetError:
+                state["pending"] += 1
+                return {}, False
             return {name: count}, count > 0
 
         return work

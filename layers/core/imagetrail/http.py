@@ -81,6 +81,13 @@ class Request:
         """What stands at `{name}` of the route's path."""
         return str(self.event["pathParameters"][name])
 
+    def path_value(self, parameter: Parameter) -> Any:
+        """What stands for a parameter in the route's path. Raises Invalid."""
+        try:
+            return parameter.parse(self.event["pathParameters"][parameter.name])
+        except ValueError as error:
+            raise Invalid("There is no such path.", errors=[(parameter.name, str(error))]) from None
+
     def path_id(self, name: str) -> str:
         """The UUID at `{name}` of the route's path. Raises Invalid."""
         try:

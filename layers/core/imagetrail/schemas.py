@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
@@ -488,6 +488,97 @@ class Job(_Answer):
     finished_at: datetime | None
     error: str | None
     receipt: Receipt | None = Field(description="When it has succeeded")
+
+
+class Figures(_Answer):
+    """What some records come to. A rate of nothing is null."""
+
+    records: int
+    images: int = Field(description="Those that succeeded")
+    kept: int = Field(description="Those of them that are not in the trash")
+    favorites: int = Field(description="Those of the kept that are marked")
+    regenerations: int = Field(description="Those that were made by regenerating another")
+    failed: int
+    blocked: int
+    pending: int
+    cost_usd: float
+    cost_per_kept_usd: float | None
+    favorite_rate: float | None = Field(description="Favorites among the kept")
+    favorite_rate_at_least: float | None = Field(description="With 95 % confidence: small samples are seen as such")
+    regenerate_rate: float | None = Field(description="Regenerations among all")
+    failure_rate: float | None = Field(description="Failed among the finished")
+    block_rate: float | None = Field(description="Blocked among the finished")
+
+
+class Latency(_Answer):
+    """How long successful generations took, in milliseconds, within 4.4 %."""
+
+    p50: float | None
+    p90: float | None
+    p99: float | None
+
+
+class ReportRow(Figures):
+    """The figures of a period, of a key such as `model`, or of both."""
+
+    period: date | None = Field(None, description="The first day of the row's period")
+    user_id: str | None = None
+    dataset_id: str | None = None
+    element: str | None = None
+    term: str | None = None
+    setting: str | None = None
+    value: str | None = None
+    model: str | None = None
+    code: str | None = None
+    latency_ms: Latency | None = None
+    days_active: int | None = None
+    most_images_a_day: int | None = None
+    days_at_limit: int | None = None
+    records_at_most: int | None = Field(None, description="Given where a large day may have forgotten some of them")
+    previous: Figures | None = Field(None, description="The same key in as many days before")
+
+
+class PreviousDays(_Answer):
+    """The figures of as many days before."""
+
+    from_: date = Field(alias="from")
+    to: date
+    total: Figures
+
+
+class ReportLimits(_Answer):
+    """What this deployment allows; null is without limit."""
+
+    user_daily_images: int | None
+    anonymous_daily_images: int | None
+    monthly_budget_usd: float | None
+
+
+class SkippedRecords(_Answer):
+    """Records that could not be counted, some of them by id."""
+
+    records: int
+    ids: list[str]
+
+
+class Report(_Answer):
+    """Figures of some days, as far as the caller may see."""
+
+    report: str
+    scope: Literal["all", "user", "anonymous"]
+    user_id: str | None
+    from_: date = Field(alias="from")
+    to: date = Field(description="Not included")
+    by: Literal["day", "week", "month"] | None
+    as_of: datetime | None = Field(description="When the last of these days was counted; null if none was")
+    total: Figures
+    previous: PreviousDays
+    rows: list[ReportRow]
+    count: int
+    rows_left_out: int = Field(description="Rows past `limit`")
+    left_out_at_most: int = Field(description="Records that a row may have that is nowhere listed; 0 is none")
+    limits: ReportLimits | None = Field(None, description="Given by quotas")
+    skipped: SkippedRecords | None = Field(None, description="Shown to admins")
 
 
 class FieldError(_Answer):

@@ -29,6 +29,8 @@ class Settings:
     images_table: str
     datasets_table: str
     ledger_table: str
+    reports_table: str
+    lake: str
     bucket: str
     generation_queue: str
     distribution: str
@@ -58,6 +60,7 @@ class Settings:
     webhook_secret_name: str
     user_pool_id: str
     run_jobs_function: str
+    fold_days_function: str
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -86,6 +89,8 @@ class Settings:
             images_table=required("IMAGES_TABLE"),
             datasets_table=required("DATASETS_TABLE"),
             ledger_table=required("LEDGER_TABLE"),
+            reports_table=required("REPORTS_TABLE"),
+            lake=environment.get("LAKE", ""),
             bucket=required("BUCKET"),
             generation_queue=environment.get("GENERATION_QUEUE", ""),
             distribution=environment.get("DISTRIBUTION", ""),
@@ -116,4 +121,5 @@ class Settings:
             webhook_secret_name=environment.get("WEBHOOK_SECRET_NAME", ""),
             user_pool_id=environment.get("USER_POOL_ID", ""),
             run_jobs_function=environment.get("RUN_JOBS_FUNCTION", ""),
+            fold_days_function=environment.get("FOLD_DAYS_FUNCTION", ""),
         )

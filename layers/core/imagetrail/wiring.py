@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from imagetrail.allowances import Limits
+    from imagetrail.analytics.athena import Athena
+    from imagetrail.analytics.folding import Fold
+    from imagetrail.analytics.forgetting import Forgetting
+    from imagetrail.analytics.reports import Reports
+    from imagetrail.analytics.store import Store
     from imagetrail.batch import Batch
     from imagetrail.datasets import Datasets
     from imagetrail.edge import Edge
@@ -523,8 +528,18 @@ class Deployment:
             versions=self.versions,
             jobs=self.jobs,
             edge=self.edge,
-            steps={"search_documents": lambda user_id: self.search_rebuild.forget(owner_of(user_id))},
+            steps={
+                "search_documents": lambda user_id: self.search_rebuild.forget(owner_of(user_id)),
+                "reports": self._forgetting.forget,
+            },
         )
+
+    @cached_property
+    def _forgetting(self) -> Forgetting:
+        from imagetrail.analytics.forgetting import Forgetting
+
+        fold_days = self.settings.fold_days_function
+        return Forgetting(store=self._report_store, kick=lambda: self._lambda.invoke_later(fold_days, {}))
 
     @cached_property
     def _lambda(self) -> Endpoint:
@@ -597,6 +612,42 @@ class Deployment:
         from concurrent.futures import ThreadPoolExecutor
 
         return self._closing.enter_context(ThreadPoolExecutor(count))
+
+    @cached_property
+    def _report_store(self) -> Store:
+        from imagetrail.analytics.store import Store
+
+        return Store(self.dynamo, self.settings.reports_table)
+
+    @cached_property
+    def reports(self) -> Reports:
+        """The reports."""
+        from imagetrail.analytics.reports import Reports
+
+        return Reports(store=self._report_store, anonymous_history=self.settings.anonymous_history, limits=self.limits)
+
+    @cached_property
+    def fold(self) -> Fold:
+        """The maker of reports and of the lake."""
+        from imagetrail.analytics.folding import Fold
+        from imagetrail.analytics.lake import Lake
+        from imagetrail.ledger import Days
+
+        s = self.settings
+        return Fold(
+            dynamo=self.dynamo,
+            images_table=s.images_table,
+            store=self._report_store,
+            lake=Lake(self.bucket),
+            days=Days(self.dynamo, s.ledger_table),
+        )
+
+    @cached_property
+    def athena(self) -> Athena:
+        """SQL over the lake."""
+        from imagetrail.analytics.athena import Athena
+
+        return Athena(self._endpoint("athena"), self.settings.lake)
 
     @cached_property
     def _secrets(self) -> Secrets:

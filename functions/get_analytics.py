@@ -1,0 +1,19 @@
+"""GET /ai/analytics/{report}"""
+
+from imagetrail.analytics.figures import as_csv
+from imagetrail.analytics.parameters import REPORT, REPORTS
+from imagetrail.analytics.reports import ReportQuery, columns
+from imagetrail.http import Request, Response
+from imagetrail.wiring import deployment, endpoint
+
+
+@endpoint(query=REPORTS, answers={200: "Report text/csv"}, problems=(403,))
+def handler(request: Request) -> Response:
+    """A report of some days: the caller's own figures, for an admin everybody's. `from` is included, `to` is not."""
+    asked = {"from_" if name == "from" else name: value for name, value in request.query.items()}
+    wanted = asked.pop("format", "json")
+    query = ReportQuery(report=request.path_value(REPORT), **asked)
+    report = deployment().reports.get(request.caller, query)
+    if wanted == "json":
+        return Response(200, report)
+    return Response(200, as_csv(columns(query), report["rows"]), {"content-type": "text/csv; charset=utf-8"})

@@ -1,0 +1,1 @@
+"""Analytics: a day's records folded into rollups for reports, and into the lake for every other question."""
