@@ -11,6 +11,7 @@ import ipaddress
 import socket
 import ssl
 import time
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -67,23 +68,21 @@ class Fetcher:
         if parts.username is not None or parts.password is not None:
             raise NotFetched("its URL must not hold a name or a password")
         port = port or (443 if parts.scheme == "https" else 80)
-        raw = self._connect(host, port, deadline)
+        path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
+        query = f"?{quote(parts.query, safe='/%:@!$&()*+,;=~-._?')}" if parts.query else ""
         connection = http.client.HTTPConnection(host, port)
-        try:
-            sock = _trust().wrap_socket(raw, server_hostname=host) if parts.scheme == "https" else raw
+        with ExitStack() as held:
+            sock = held.enter_context(self._connect(host, port, deadline))
+            if parts.scheme == "https":
+                sock = held.enter_context(_trust().wrap_socket(sock, server_hostname=host))
             connection.sock = sock
-            path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
-            query = f"?{quote(parts.query, safe='/%:@!$&()*+,;=~-._?')}" if parts.query else ""
             connection.request("GET", path + query, headers={"User-Agent": "imagetrail", "Accept": "image/*"})
-            answer = connection.getresponse()
+            answer = held.enter_context(closing(connection.getresponse()))
             if answer.status in (301, 302, 303, 307, 308):
                 return urljoin(url, answer.headers.get("location", ""))
             if answer.status != 200:
                 raise NotFetched(f"its server answers {answer.status}")
             return self._read(answer, sock, deadline)
-        finally:
-            connection.close()
-            raw.close()
 
     def _read(self, answer: http.client.HTTPResponse, sock: socket.socket, deadline: float) -> bytes:
         data = bytearray()
