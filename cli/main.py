@@ -210,7 +210,12 @@ def reindex(parts: Opened, *, mend: bool) -> None:
 )
 @click.option("--no-images", is_flag=True, help="Leave the images for later: a run without it adds them.")
 @click.option("--allow-loopback", is_flag=True, help="Fetch images from this machine too.")
-@click.option("--report", "report_file", type=click.Path(dir_okay=False, path_type=Path), help="FILE.refused.csv")
+@click.option(
+    "--report",
+    "report_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where to write why rows were refused; FILE.refused.csv if left out.",
+)
 @on_a_deployment
 def import_(
     parts: Opened,
