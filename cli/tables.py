@@ -138,9 +138,13 @@ def _csv(file: IO[bytes], columns: tuple[str, ...], *, skip: bool, is_own: bool)
         started, held, quotes = 0, b"", 0
         if (skip and first == 1) or raw in (b"", b"\\."):
             continue
-        yield _row(first, columns, lambda raw=raw: _own(raw) if is_own else _cells(_decoded(raw)))
+        yield _row(first, columns, raw, _own if is_own else _elsewhere)
     if held:
         yield Row(started, None, "has a quote that is not closed")
+
+
+def _elsewhere(raw: bytes) -> list[str | None]:
+    return _cells(_decoded(raw))
 
 
 def _own(raw: bytes) -> list[str | None]:
@@ -169,7 +173,11 @@ def _text(lines: Iterator[tuple[int, bytes]], columns: tuple[str, ...], *, skip:
         if raw == b"\\.":
             return
         if not (skip and number == 1):
-            yield _row(number, columns, lambda raw=raw: [_unescaped(cell) for cell in raw.split(b"\t")])
+            yield _row(number, columns, raw, _copied)
+
+
+def _copied(raw: bytes) -> list[str | None]:
+    return [_unescaped(cell) for cell in raw.split(b"\t")]
 
 
 def _unescaped(cell: bytes) -> str | None:
@@ -214,9 +222,9 @@ def _json_lines(file: IO[bytes]) -> Iterator[Row]:
             yield Row(number, None, "is no JSON object")
 
 
-def _row(line: int, columns: tuple[str, ...], split: Callable[[], list[str | None]]) -> Row:
+def _row(line: int, columns: tuple[str, ...], raw: bytes, split: Callable[[bytes], list[str | None]]) -> Row:
     try:
-        cells = split()
+        cells = split(raw)
     except Unreadable as error:
         return Row(line, None, str(error))
     if len(cells) != len(columns):

@@ -481,7 +481,7 @@ def test_every_column_of_a_real_postgres_comes_in(postgres: Postgres, deployment
                 "4K",
             )
             assert (row["reference_images_count"], row["image_url"], row["status"]) == (2, None, "succeeded")
-            assert UUID(row["dataset_id"])
+            assert str(UUID(row["dataset_id"])) == row["dataset_id"]
         told.append([{name: row[name] for name in COLUMNS if name != "user_id"} for row in found.values()])
         wipe(deployment, owner)
     assert all(other == told[0] for other in told)
