@@ -8,6 +8,7 @@ import traceback
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import wraps
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -228,6 +229,63 @@ def sql(parts: Opened, file: IO[str] | None, query: str | None, *, as_csv: bool)
         return
     for line in as_table(answer):
         click.echo(line)
+
+
+@command.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--user", metavar="ID", help="Who all of it belongs to, in place of those whom the rows name.")
+@click.option(
+    "--columns", metavar="NAMES", help="The columns of a file without a header, such as id,prompt,created_at."
+)
+@click.option("--no-images", is_flag=True, help="Leave the images for later: a run without it adds them.")
+@click.option("--allow-loopback", is_flag=True, help="Fetch images from this machine too.")
+@click.option(
+    "--report",
+    "report_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where to write why rows were refused; FILE.refused.csv if left out.",
+)
+@on_a_deployment
+def import_(
+    parts: Opened,
+    file: Path,
+    user: str | None,
+    columns: str | None,
+    report_file: Path | None,
+    *,
+    no_images: bool,
+    allow_loopback: bool,
+) -> None:
+    """Bring a history here: a table generated_images of PostgreSQL or Supabase, or an export of imagetrail.
+
+    FILE is a CSV, what psql's \\copy wrote (csv or text), a dump of pg_dump, or an export (csv, jsonl, zip). Images are
+    fetched from image_url, only over http and https and from the public internet, and stored with a thumbnail and their
+    record. A record that is here already is never written over. It may be stopped and run again at any time: what is
+    here is passed over, and what was refused is tried again.
+
+    It ends with 1 if rows were refused; they are in the report with line, column and reason.
+    """
+    from cli.fetching import Fetcher
+    from cli.importing import Import
+    from cli.refusals import Refusals
+    from cli.tables import opened
+
+    names = tuple(name.strip() for name in columns.split(",")) if columns else None
+    refusals = Refusals(report_file or file.with_name(f"{file.name}.refused.csv"))
+    with opened(file, names) as source, refusals, progress_bar("Rows") as progress:
+        report = Import(
+            deployment=parts.deployment,
+            table=source,
+            fetcher=Fetcher(allow_loopback=allow_loopback),
+            tell=refusals.tell,
+            user_id=user,
+            with_images=not no_images,
+        ).run(progress)
+    added = f", {report.completed} got their images" if report.completed else ""
+    click.echo(f"{report.imported} imported{added}, {report.standing} were here, {report.refused} refused", err=True)
+    if report.refused:
+        click.echo(f"why is in {refusals.path}", err=True)
+        raise SystemExit(FINDINGS)
 
 
 def table(sums: dict[str, Sum]) -> str:

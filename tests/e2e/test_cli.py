@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import pytest
 
@@ -97,3 +98,35 @@ def test_a_stack_that_there_is_not(service: Service) -> None:
     done = imagetrail("recost", "--stack", "nowhere", AWS_ENDPOINT_URL=service.stack.endpoint, **CREDENTIALS)
     assert done.returncode == 2
     assert "there is no stack nowhere in us-east-1; --region looks elsewhere" in done.stderr
+
+
+def test_a_history_is_brought_along(service: Service, tmp_path: Path) -> None:
+    image = Client(service.url).generate().json
+    new, bad, user = str(uuid4()), str(uuid4()), str(uuid4())
+    table = tmp_path / "history.csv"
+    table.write_text(
+        "id,prompt,full_prompt,image_url,created_at\n"
+        f'{new},"a ""quiet"" harbour",a quiet harbour,{image["image_url"]},2026-02-02 10:30:00+00\n'
+        f"{bad},a quiet harbour,a quiet harbour,http://10.0.0.1/a.png,2026-02-02 10:30:00\n"
+    )
+    words = ("import", "--allow-loopback", "--user", user, str(table))
+    done = imagetrail(*words, DATA_DIR=str(service.folder.path))
+    assert done.returncode == 1, done.stderr
+    assert "1 imported, 0 were here, 1 refused" in done.stderr
+    report = (tmp_path / "history.csv.refused.csv").read_text()
+    assert report.splitlines() == [
+        "line,id,column,reason",
+        f'3,{bad},created_at,"must be a time with its zone, such as 2026-02-02 10:30:00+00"',
+    ]
+    table.write_text("".join(table.read_text().splitlines(keepends=True)[:2]))
+    again = imagetrail(*words, DATA_DIR=str(service.folder.path))
+    assert (again.returncode, "0 imported, 1 were here, 0 refused" in again.stderr) == (0, True), again.stderr
+    assert not (tmp_path / "history.csv.refused.csv").exists()
+    assert Client(service.url).get(f"/images/{new}.png").status == 200
+
+
+def test_a_file_that_is_no_table_is_said_to_be_none(service: Service, tmp_path: Path) -> None:
+    (tmp_path / "dump").write_bytes(b"PGDMP\x01\x0e")
+    done = imagetrail("import", str(tmp_path / "dump"), DATA_DIR=str(service.folder.path))
+    assert done.returncode == 2
+    assert "pg_restore -f dump.sql" in done.stderr

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from imagetrail.schemas import GenerateRequest
 
 _MIME = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
-_IMMUTABLE = "public, max-age=31536000, immutable"
+IMMUTABLE = "public, max-age=31536000, immutable"
 _MARGIN = timedelta(seconds=60)
 _FINISHING = timedelta(seconds=4)
 
@@ -284,7 +284,7 @@ class Generation:
         tags = owner_tags(record["user_id"])
 
         def put(key: str, body: bytes, mime: str) -> None:
-            self.bucket.put(key, body, mime, cache_control=_IMMUTABLE, tags=tags)
+            self.bucket.put(key, body, mime, cache_control=IMMUTABLE, tags=tags)
 
         thumbnail = self.executor.submit(put, thumbnail_key(record), picture.thumbnail, _MIME["webp"])
         try:
