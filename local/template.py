@@ -58,7 +58,7 @@ def package(parameters: dict[str, str], endpoint: str, root: Path = ROOT) -> Pac
     }
     for child in children.values():
         _without_edge_key(child)
-    expanded = _expanded(template, parameters)
+    expanded = transformed(template, parameters)
     _spell_out_routes(expanded["Resources"])
     for resource in expanded["Resources"].values():
         if resource["Type"] == "AWS::Lambda::Function":
@@ -71,7 +71,8 @@ def package(parameters: dict[str, str], endpoint: str, root: Path = ROOT) -> Pac
     return Package(expanded, f"https://s3.amazonaws.com/{ARTIFACTS}/{key}", objects)
 
 
-def _expanded(template: Template, parameters: dict[str, str]) -> Template:
+def transformed(template: Template, parameters: dict[str, str]) -> Template:
+    """What CloudFormation makes of the template before it creates anything."""
     translator = Translator({}, Parser(), boto_session=session())
     expanded: Template = translator.translate(template, parameters)
     translator.metrics.publish()  # it complains on standard error otherwise

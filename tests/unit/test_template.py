@@ -1,0 +1,53 @@
+"""What CloudFormation would refuse and no emulator does."""
+
+import re
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from typing import Any
+
+import pytest
+
+from local import template
+
+
+@pytest.fixture(scope="module")
+def resources() -> dict[str, Any]:
+    """The resources as SAM spells them out, the API with all its routes in one."""
+    source = template.source()
+    for resource in source["Resources"].values():
+        for name in {"CodeUri", "ContentUri"} & resource.get("Properties", {}).keys():
+            resource["Properties"][name] = {"Bucket": "artifacts", "Key": "code"}
+    return dict(template.transformed(source, {})["Resources"])
+
+
+def named(part: Any) -> Iterator[str]:
+    """Every name that intrinsic functions refer to."""
+    if isinstance(part, list):
+        for member in part:
+            yield from named(member)
+    if not isinstance(part, dict):
+        return
+    for key, value in part.items():
+        match key, value:
+            case "Ref", str():
+                yield value
+            case "Fn::GetAtt", [str(name), *_]:
+                yield name
+            case "Fn::Sub", str():
+                yield from re.findall(r"\$\{([\w:]+)", value)
+            case "Fn::Sub", [str(text), dict(given)]:
+                yield from (name for name in re.findall(r"\$\{([\w:]+)", text) if name not in given)
+                yield from named(given)
+            case "DependsOn", str():
+                yield value
+            case "DependsOn", list():
+                yield from value
+            case _:
+                yield from named(value)
+
+
+def test_nothing_waits_for_itself_to_be_created(resources: dict[str, Any]) -> None:
+    waits_for = {name: set(named(resource)) & resources.keys() for name, resource in resources.items()}
+    assert "GenerateImage" in waits_for["Api"]
+    assert "Api" in waits_for["Edge"]
+    TopologicalSorter(waits_for).prepare()
