@@ -24,6 +24,18 @@ help:  ## list the targets
 	@$(PY) -m $(INSTALL) --require-hashes -r requirements/test.txt
 	@touch $@
 
+.venv/web: .venv/run requirements/web.txt
+	@echo "installing what builds the pages into .venv" >&2
+	@$(PY) -m $(INSTALL) --require-hashes -r requirements/web.txt
+	@touch $@
+
+build/web/index.html: .venv/web local/pages.py local/packages.py local/typings.py layers/core/imagetrail/openapi.json $(shell find web -not -path '*/node_modules*' -type f ! -name schema.d.ts)
+	@$(PY) -m local.pages
+
+web/node_modules/axe-core: .venv/web web/check.lock
+	@$(PY) -m local.packages web/check.lock
+	@touch $@
+
 .venv/bench: .venv/run requirements/bench.txt
 	@echo "installing what the benchmark needs into .venv" >&2
 	@$(PY) -m $(INSTALL) --require-hashes -r requirements/bench.txt
@@ -35,8 +47,13 @@ help:  ## list the targets
 	@.venv-build/bin/python -m $(INSTALL) --require-hashes -r requirements/build.txt
 	@touch $@
 
-run: .venv/run  ## serve everything on PORT (default 3000), data in DATA_DIR (default .imagetrail)
+run: .venv/run build/web/index.html  ## serve everything on PORT (default 3000), data in DATA_DIR (default .imagetrail)
 	@exec $(PY) -m local.run
+
+web: build/web/index.html  ## build the pages
+
+pages: build/web/index.html  ## publish the pages of a deployed stack: make pages STACK=imagetrail-dev
+	@$(PY) -m local.publish "$(STACK)"
 
 token: .venv/run  ## print a bearer token: make token SUB=alice [GROUPS=admin]
 	@$(PY) -m local.token "$(SUB)" $(GROUPS)
@@ -50,18 +67,19 @@ sql: .venv/run  ## ask the lake: make sql FILE=sql/most_used_visual_elements.sql
 demo: .venv/run  ## fill a running `make run` with three months of a brand's images
 	@$(PY) -m local.demo
 
-test: .venv/test  ## unit, integration and end-to-end tests
-	$(PY) -m pytest tests/unit tests/integration tests/e2e
+test: .venv/test build/web/index.html web/node_modules/axe-core  ## unit, integration, end-to-end and browser tests
+	$(PY) -m pytest tests/unit tests/integration tests/e2e tests/browser
 
-unit: .venv/test  ## the tests that need no socket
+unit: .venv/test .venv/web  ## the tests that need no socket
 	$(PY) -m pytest tests/unit
 
-lint: .venv/test .venv/bench  ## ruff and mypy
+lint: .venv/test .venv/bench .venv/web  ## ruff, mypy and the pages' compiler
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+	$(PY) -m local.pages check
 
-bench: .venv/bench  ## measure, print a table, write build/bench.json
+bench: .venv/bench build/web/index.html  ## measure, print a table, write build/bench.json
 	$(PY) -m tests.bench $(BENCH_ARGS)
 
 openapi: .venv/run  ## write the OpenAPI document from the models and the template
@@ -84,6 +102,6 @@ built: .venv/test build requirements/built.txt  ## run what sam build makes, wit
 	$(PY) -m pytest tests/built
 
 clean:  ## remove what was built, never the data
-	rm -rf build .aws-sam .venv .venv-build
+	rm -rf build web/node_modules .aws-sam .venv .venv-build
 
-.PHONY: help run token invoke sql demo test unit lint bench openapi readme build validate built clean
+.PHONY: help run web pages token invoke sql demo test unit lint bench openapi readme build validate built clean

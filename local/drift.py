@@ -9,7 +9,12 @@ from local.observe import READERS, Client
 
 # The front door stands where CloudFront stands.
 NOT_COMPARED_TYPES = frozenset(
-    {"AWS::CloudFront::Distribution", "AWS::CloudFront::Function", "AWS::CloudFront::OriginAccessControl"}
+    {
+        "AWS::CloudFront::Distribution",
+        "AWS::CloudFront::Function",
+        "AWS::CloudFront::OriginAccessControl",
+        "AWS::CloudFront::ResponseHeadersPolicy",
+    }
 )
 NOT_COMPARED_PROPERTIES = frozenset({"Tags"})  # the emulator mixes its own in
 

@@ -16,7 +16,7 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack import app as ministack
 from ministack.core.lambda_runtime import _workers, kill_workers
-from ministack.services import athena, dynamodb, lambda_svc
+from ministack.services import apigateway, athena, dynamodb, lambda_svc
 
 from local.journal import Journal
 from local.limits import allow_many_sockets
@@ -36,6 +36,7 @@ async def run(socket: int, data: Path) -> None:
     _count_loopback_as_tls()
     _report_calls()
     _know_arrays()
+    _tell_stage_variables()
     allow_many_sockets()
 
     stopping = asyncio.Event()
@@ -107,6 +108,19 @@ def _report_calls() -> None:
         report(func["config"]["FunctionName"], text, ms, failed=error)
 
     lambda_svc._emit_lambda_logs = emit_and_report
+
+
+def _tell_stage_variables() -> None:
+    """A function that an API calls hears of its stage's variables."""
+    execute = lambda_svc._execute_function_with_config_scope
+
+    def execute_told(function: Any, event: Any, *rest: Any, **more: Any) -> Any:
+        context = event.get("requestContext") if isinstance(event, dict) else None
+        if context and "apiId" in context:
+            event["stageVariables"] = apigateway._get_stage_variables(context["apiId"], context["stage"])
+        return execute(function, event, *rest, **more)
+
+    lambda_svc._execute_function_with_config_scope = execute_told
 
 
 if __name__ == "__main__":

@@ -7,12 +7,12 @@ answer shows that there is an emulator behind it.
 
 import asyncio
 import http.client
-import mimetypes
 import re
 import uuid
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -22,6 +22,7 @@ import orjson
 from imagetrail import http as api
 from imagetrail import openapi_document
 from imagetrail.errors import ImagetrailError, Malformed, MethodNotAllowed, NotFound, TooLarge, Unavailable
+from local import site
 from local.stack import Stack
 from local.upstream import Headers, Reply, exchange
 
@@ -31,7 +32,7 @@ MAX_WAIT = 30.0  # seconds, API Gateway's limit
 MAX_CALLS = 16  # at a time: each is a process, and more of them would keep each other from answering in time
 
 _PIXELS = re.compile(r"/((?:images|thumbnails)/[A-Za-z0-9_-][A-Za-z0-9._-]*)")
-_PAGE = re.compile(r"/(?:[A-Za-z0-9_-][A-Za-z0-9._-]*)?")
+_PAGE = re.compile(r"/(?:assets/)?(?:[A-Za-z0-9_-][A-Za-z0-9._-]*)?")
 _TEXT = re.compile(r"text/|application/(json|xml|javascript)\b", re.IGNORECASE)  # what a function gets as text
 _OF_THE_CONNECTION = frozenset(
     {
@@ -58,16 +59,6 @@ _ON_EVERYTHING = [
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "SAMEORIGIN"),
     ("referrer-policy", "strict-origin-when-cross-origin"),
-]
-_ON_PAGES = [
-    ("cache-control", "no-cache"),
-    (
-        "content-security-policy",
-        (
-            "default-src 'none'; base-uri 'none'; connect-src 'self'; form-action 'none'; frame-ancestors 'none'; "
-            "img-src 'self'; script-src 'self'; style-src 'self'"
-        ),
-    ),
 ]
 
 
@@ -132,7 +123,7 @@ class FrontDoor:
             raise MethodNotAllowed("This can only be read.", headers={"allow": "GET, HEAD"})
         if pixels := _PIXELS.fullmatch(request.path):
             return await self._pixels(request, pixels[1])
-        return self._page(request)
+        return self._page(request.path)
 
     async def _call(self, request: Request) -> Reply:
         if request.method == "OPTIONS":
@@ -178,13 +169,20 @@ class FrontDoor:
         said = _SAID_OF_PIXELS | ({"content-length"} if request.method == "HEAD" else set())
         return reply._replace(headers=[(name, value) for name, value in reply.headers if name in said])
 
-    def _page(self, request: Request) -> Reply:
-        file = self.pages / (request.path.removeprefix("/") or "index.html")
-        if not _PAGE.fullmatch(request.path) or not file.is_file():
+    def _page(self, path: str) -> Reply:
+        name = path.removeprefix("/") or "index.html"
+        file = self.pages / name
+        if name == site.CONFIG:
+            body = orjson.dumps(site.local_config(self.stack))
+        elif _PAGE.fullmatch(path) and file.is_file():
+            body = file.read_bytes()
+        else:
             raise NotFound("There is no such page.")
-        kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-        charset = "; charset=utf-8" if kind.startswith("text/") else ""
-        return Reply(200, [("content-type", kind + charset), *_ON_PAGES], file.read_bytes())
+        return Reply(200, [*site.headers(name), ("content-security-policy", self._policy)], body)
+
+    @cached_property
+    def _policy(self) -> str:
+        return site.content_security_policy(self.stack)
 
     async def _ask(self, method: str, target: str, headers: Headers, body: bytes = b"") -> Reply:
         port = urlsplit(self.stack.endpoint).port or 0

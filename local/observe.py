@@ -169,6 +169,11 @@ def user_pool_client(client: Client, name: str, expected: Mapping[str, Any]) -> 
     return held | {"GenerateSecret": "ClientSecret" in held}
 
 
+def user_pool_domain(client: Client, name: str, _expected: Mapping[str, Any]) -> Properties:
+    held: Properties = client("cognito-idp").describe_user_pool_domain(Domain=name)["DomainDescription"]
+    return held
+
+
 def user_pool_group(client: Client, name: str, expected: Mapping[str, Any]) -> Properties:
     held: Properties = client("cognito-idp").get_group(UserPoolId=expected["UserPoolId"], GroupName=name)["Group"]
     return held
@@ -246,6 +251,7 @@ READERS: Mapping[str, Reader] = {
     "AWS::Athena::WorkGroup": workgroup,
     "AWS::Cognito::UserPool": user_pool,
     "AWS::Cognito::UserPoolClient": user_pool_client,
+    "AWS::Cognito::UserPoolDomain": user_pool_domain,
     "AWS::Cognito::UserPoolGroup": user_pool_group,
     "AWS::DynamoDB::Table": table,
     "AWS::Events::Rule": rule,

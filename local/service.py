@@ -14,7 +14,7 @@ import orjson
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
-from local import identity, template
+from local import identity, site, template
 from local.aws import REGION
 from local.folder import Folder, Runtime
 from local.front import FrontDoor
@@ -153,7 +153,7 @@ async def _serve(stack: Stack, listener: socket.socket, machine: Emulator) -> No
     config.loglevel = "WARNING"
     config.graceful_timeout = 2
     watching = asyncio.create_task(watch())
-    await serve(FrontDoor(stack, template.ROOT / "web"), config, shutdown_trigger=stopping.wait)
+    await serve(FrontDoor(stack, site.FOLDER), config, shutdown_trigger=stopping.wait)
     await watching
     if not machine.runs:
         raise machine.ended()

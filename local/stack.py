@@ -158,7 +158,7 @@ def _reasons(stack: Stack) -> Iterator[str]:
 
 def _resolved(stack: Stack, expanded: template.Template, values: Mapping[str, str]) -> Iterator[Resource]:
     kinds = {name: resource["Type"] for name, resource in expanded["Resources"].items()}
-    ids = stack.resources
+    ids = {**stack.resources, "AWS::StackId": stack.description["StackId"]}
 
     def attribute(logical: str, name: str) -> str:
         if (kinds[logical], name) == ("AWS::DynamoDB::Table", "StreamArn"):  # it holds the time of its creation

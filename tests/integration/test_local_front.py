@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,9 +11,11 @@ from shutil import copytree
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import pytest
 
+from local import site
 from local.front import MAX_ANSWER, MAX_BODY, FrontDoor
 from local.template import ROOT
 from local.testing import Service, deployed
@@ -131,7 +134,7 @@ def test_nothing_else_of_the_bucket_or_the_disk_is_served(door: Door, target: st
 
 
 @pytest.mark.parametrize("method", ["PUT", "POST", "DELETE", "PATCH", "OPTIONS"])
-@pytest.mark.parametrize("target", ["/images/a.png", "/thumbnails/a.webp", "/", "/style.css"])
+@pytest.mark.parametrize("target", ["/images/a.png", "/thumbnails/a.webp", "/", "/config.json"])
 def test_pixels_and_pages_can_only_be_read(door: Door, method: str, target: str) -> None:
     answer = door.ask(method, target, body=b"x")
     assert (answer.status, answer.code) == (405, "method_not_allowed")
@@ -145,8 +148,19 @@ def test_pages_may_run_nothing_foreign(door: Door) -> None:
     assert page.headers["content-security-policy"].startswith("default-src 'none'")
     assert "unsafe" not in page.headers["content-security-policy"]
     assert page.headers["x-content-type-options"] == "nosniff"
-    assert b"<script" not in page.body
-    assert door.ask("GET", "/style.css").headers["content-type"] == "text/css; charset=utf-8"
+    assert page.headers["cache-control"] == "no-cache"
+    for name in re.findall(rb'"(/assets/[^"]+)"', page.body):
+        assert "immutable" in door.ask("GET", name.decode()).headers["cache-control"]
+
+
+def test_the_pages_hear_where_to_sign_in(door: Door, service: Service) -> None:
+    config = json.loads(door.ask("GET", "/config.json").body)
+    assert config["client_id"] == config["audience"] == service.stack.outputs["PagesClientId"]
+    with urlopen(config["discovery"]) as answer:
+        found = json.load(answer)
+    assert found["issuer"] == config["issuer"]
+    allowed = door.ask("GET", "/").headers["content-security-policy"].split("connect-src ")[1].split()
+    assert [found["token_endpoint"].startswith(f"{origin}/") for origin in allowed[1:]].count(True)
 
 
 def test_the_api_hears_what_was_said(door: Door) -> None:
@@ -195,7 +209,7 @@ async def _given(body: bytes, monkeypatch: pytest.MonkeyPatch) -> Answer:
     reply = Reply(200, [("content-type", "application/json")], body)
     monkeypatch.setattr("local.front.exchange", lambda *_request: reply)
     behind: Any = SimpleNamespace(endpoint="http://127.0.0.1:1", resources={"Api": "x"})
-    return await _through(FrontDoor(behind, ROOT / "web"), "GET", "/ai/generated-images")
+    return await _through(FrontDoor(behind, site.FOLDER), "GET", "/ai/generated-images")
 
 
 def test_an_answer_may_be_as_long_as_lambda_lets_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,7 +231,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FrontDoor]:
     (root / "functions" / "list_datasets.py").write_text("import nothing_of_that_name")
     (root / "functions" / "get_openapi.py").write_text("import os\ndef handler(event, context): os._exit(3)")
     with deployed(root / "data", root=root) as stack:
-        yield FrontDoor(stack, ROOT / "web")
+        yield FrontDoor(stack, site.FOLDER)
 
 
 @pytest.mark.parametrize("target", ["/ai/generated-images", "/ai/datasets", "/ai/openapi.json"])
@@ -230,7 +244,7 @@ def test_without_an_emulator_the_door_still_answers() -> None:
     with socket.create_server(("127.0.0.1", 0)) as unused:
         endpoint = f"http://127.0.0.1:{unused.getsockname()[1]}"
     away: Any = SimpleNamespace(endpoint=endpoint, resources={"Api": "x"})
-    answer = asyncio.run(_through(FrontDoor(away, ROOT / "web"), "GET", "/ai/generated-images"))
+    answer = asyncio.run(_through(FrontDoor(away, site.FOLDER), "GET", "/ai/generated-images"))
     assert (answer.status, answer.code) == (502, "service_unavailable")
 
 
@@ -239,5 +253,5 @@ def test_an_emulator_that_does_not_answer_is_given_up(monkeypatch: pytest.Monkey
     with socket.create_server(("127.0.0.1", 0)) as silent:
         endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
         away: Any = SimpleNamespace(endpoint=endpoint, resources={"Api": "x"})
-        answer = asyncio.run(_through(FrontDoor(away, ROOT / "web"), "GET", "/ai/generated-images"))
+        answer = asyncio.run(_through(FrontDoor(away, site.FOLDER), "GET", "/ai/generated-images"))
     assert (answer.status, answer.code) == (504, "service_unavailable")

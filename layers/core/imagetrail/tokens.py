@@ -136,8 +136,11 @@ class Verifier:
     def __init__(self, issuer: str, audience: str, keys: KeySet, secret: Callable[[], str] | None = None) -> None:
         self._issuer, self._audience, self._keys, self._secret = issuer, audience, keys, secret
 
-    def caller(self, authorization: str) -> Caller:
-        """Raises Unauthenticated, and Unavailable when the issuer's keys cannot be had."""
+    def caller(self, authorization: str, also: str = "") -> Caller:
+        """Raises Unauthenticated, and Unavailable when the issuer's keys cannot be had.
+
+        A token for the audience `also` counts, too, unless that is empty.
+        """
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise Unauthenticated("The Authorization header must read: Bearer TOKEN.")
@@ -148,7 +151,7 @@ class Verifier:
         # An access token of Cognito names its client instead of an audience.
         named = claims.get("aud")
         audiences = named if isinstance(named, list) else [claims.get("aud", claims.get("client_id"))]
-        if self._audience not in audiences:
+        if self._audience not in audiences and not (also and also in audiences):
             raise Unauthenticated("The token was not made for this service.")
         if claims.get("token_use", "access") not in ("access", "id"):
             raise Unauthenticated("The token is neither an access nor an ID token.")

@@ -102,7 +102,8 @@ class Endpointed:
 
     def _respond(self, event: Mapping[str, Any], context: Any) -> Response:
         authorization = None if self.operation.public else event.get("headers", {}).get("authorization")
-        caller = deployment().authenticate(authorization)
+        pages = (event.get("stageVariables") or {}).get("PagesClientId", "")
+        caller = deployment().authenticate(authorization, pages)
         public_url = deployment().settings.public_url
         return self.function(self.operation.read(event, caller, public_url, context.get_remaining_time_in_millis()))
 
@@ -143,9 +144,12 @@ class Deployment:
         """Closes every connection."""
         self._closing.close()
 
-    def authenticate(self, authorization: str | None) -> Caller:
-        """The caller behind an Authorization header, anonymous without one. Raises Unauthenticated, Unavailable."""
-        return ANONYMOUS if authorization is None else self.verifier.caller(authorization)
+    def authenticate(self, authorization: str | None, pages: str = "") -> Caller:
+        """The caller behind an Authorization header, anonymous without one. Raises Unauthenticated, Unavailable.
+
+        `pages` is the client that the pages sign in with: it is made after the functions, so the stage names it.
+        """
+        return ANONYMOUS if authorization is None else self.verifier.caller(authorization, pages)
 
     @cached_property
     def dynamo(self) -> Dynamo:

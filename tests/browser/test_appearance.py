@@ -1,0 +1,119 @@
+"""What every page looks like in both themes, and that it is accessible: axe finds nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from local.template import ROOT
+from tests.browser.api import Api
+from tests.browser.conftest import SCREENSHOTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.browser.conftest import Visit
+    from tests.conftest import Service
+
+AXE = (ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js").read_text()
+
+
+def findings(page: Page) -> list[str]:
+    """What axe finds, best practices included."""
+    page.evaluate(f"{AXE}; null")
+    result: dict[str, Any] = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{one['id']}: {one['help']}: {node['html'][:200]} {node['failureSummary']}"
+        for one in result["violations"]
+        for node in one["nodes"]
+    ]
+
+
+def gallery(page: Page) -> None:
+    expect(page.locator(".tile img.seen").first).to_be_visible()
+
+
+def viewer(page: Page) -> None:
+    gallery(page)
+    page.locator(".tile a").first.click()
+    expect(page.locator(".frame img.seen")).to_be_visible()
+
+
+def form(page: Page) -> None:
+    viewer(page)
+    page.get_by_role("button", name="Again", exact=True).click()
+    page.get_by_role("combobox", name="Style").fill("watercolour")
+    page.get_by_role("button", name="Aspect ratio").click()
+
+
+def sign_in(page: Page) -> None:
+    gallery(page)
+    page.get_by_role("button", name="Account of").click()
+
+
+def failures(page: Page) -> None:
+    page.goto(page.url + "?status=failed")
+    expect(page.get_by_text("Nothing here")).to_be_visible()
+
+
+def keyboard(page: Page) -> None:
+    gallery(page)
+    page.locator("body").press("?")
+    expect(page.get_by_role("dialog", name="Keyboard")).to_be_visible()
+
+
+SIGHTS: dict[str, Callable[[Page], None]] = {
+    "gallery": gallery,
+    "viewer": viewer,
+    "form": form,
+    "sign-in": sign_in,
+    "nothing": failures,
+    "keyboard": keyboard,
+}
+
+
+@pytest.fixture(scope="module")
+def history(service: Service) -> str:
+    """Somebody with something to show."""
+    api = Api(service, "painter")
+    ratios = ("16:9", "3:4", "1:1", "4:3", "9:16", "3:2", "21:9", "2:3")
+    scenes = ("A lake at dawn", "A city at night", "Dunes in the evening", "A forest in autumn", "A harbour", "Peaks")
+    for number in range(18):
+        api.generate(scenes[number % len(scenes)], aspect_ratio=ratios[number % len(ratios)], seed=number)
+    return "painter"
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("sight", SIGHTS)
+def test_it_is_accessible_and_looks_as_it_should(visit: Visit, history: str, sight: str, theme: str) -> None:
+    page = visit(user=history, theme=theme)
+    SIGHTS[sight](page)
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{sight}-{theme}.png")
+    assert findings(page) == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_so_it_does_on_a_phone(visit: Visit, history: str, theme: str) -> None:
+    page = visit(user=history, theme=theme, size=(390, 844))
+    for sight in ("gallery", "viewer"):
+        SIGHTS[sight](page)
+        page.screenshot(path=SCREENSHOTS / f"phone-{sight}-{theme}.png")
+        assert findings(page) == []
+
+
+def test_the_theme_is_the_systems_until_one_is_chosen(visit: Visit) -> None:
+    page = visit(theme="dark")
+
+    def background() -> str:
+        return str(page.evaluate("getComputedStyle(document.documentElement).backgroundColor"))
+
+    assert background() == "rgb(18, 17, 16)"
+    page.get_by_role("button", name="Use the light theme").click()
+    assert background() == "rgb(250, 249, 247)"
+    page.reload()
+    assert background() == "rgb(250, 249, 247)"
+    page.get_by_role("button", name="Use the dark theme").click()
+    assert background() == "rgb(18, 17, 16)"

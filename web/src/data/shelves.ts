@@ -1,0 +1,53 @@
+// What the form and the filters choose from: models, datasets, and what is left of the quota.
+import { computed, effect, signal } from "@preact/signals";
+import type { Dataset, DatasetPage, Model, ModelPage, Usage } from "../schema";
+import { get, type Query } from "./api";
+import { session } from "./session";
+
+export const models = signal<Model[]>([]);
+export const datasets = signal<Dataset[]>([]);
+export const usage = signal<Usage | null>(null);
+
+export const fallback = computed(() => models.value.find((one) => one.default) ?? models.value[0]);
+
+export const modelNamed = (name: string | null): Model | undefined =>
+  name ? models.value.find((one) => one.name === name) : fallback.value;
+
+export const datasetOf = (id: string | null): Dataset | undefined => datasets.value.find((one) => one.id === id);
+
+/** Loads all of it whenever the caller changes. What cannot be had is missing from the form, and no more. */
+export function follow(): void {
+  effect(() => {
+    void session.value?.token;
+    void loadModels();
+    void loadDatasets();
+    void loadUsage();
+  });
+}
+
+async function loadModels(): Promise<void> {
+  models.value = (await get<ModelPage>("/ai/models").catch(() => null))?.models ?? [];
+}
+
+export async function loadUsage(): Promise<void> {
+  usage.value = await get<Usage>("/ai/usage").catch(() => null);
+}
+
+/** The caller's own and everybody's public ones, each once. */
+export async function loadDatasets(): Promise<void> {
+  const shelves = await Promise.all(["private", "public"].map(everyPage));
+  const unique = new Map(shelves.flat().map((one) => [one.id, one]));
+  datasets.value = [...unique.values()].sort((a, b) => a.name.localeCompare(b.name));
+}
+
+async function everyPage(visibility: string): Promise<Dataset[]> {
+  const found: Dataset[] = [];
+  let cursor: string | null = null;
+  do {
+    const query: Query = { visibility: visibility === "public" ? "public" : null, limit: 200, cursor };
+    const page: DatasetPage | null = await get<DatasetPage>("/ai/datasets", query).catch(() => null);
+    found.push(...(page?.datasets ?? []));
+    cursor = page?.next_cursor ?? null;
+  } while (cursor && found.length < 1000);
+  return found;
+}

@@ -1,0 +1,98 @@
+// One image, large, with all that is known of how it came to be.
+import { ChevronLeft, ChevronRight, Download } from "lucide-preact";
+import { useEffect, useState } from "preact/hooks";
+import { address, go } from "../data/address";
+import { get, words } from "../data/api";
+import { images, more } from "../data/images";
+import type { Image } from "../schema";
+import { Dialog } from "../ui/Dialog";
+import { Actions } from "./Actions";
+import { Facts } from "./Facts";
+import { shapeOf } from "./layout";
+import { Lineage } from "./Lineage";
+import { current } from "../data/selection";
+
+export function Viewer() {
+  const id = address.value.image!;
+  const at = images.value.findIndex((one) => one.id === id);
+  const [other, setOther] = useState<Image | null>(null);
+  const [fault, setFault] = useState("");
+  const image = images.value[at] ?? (other?.id === id ? other : null);
+
+  useEffect(() => {
+    setFault("");
+    if (at >= 0) return;
+    get<Image>(`/ai/generated-images/${encodeURIComponent(id)}`).then(setOther, (error) => setFault(words(error)));
+  }, [id, at < 0]);
+
+  const step = (by: 1 | -1) => {
+    const next = at < 0 ? undefined : images.value[at + by];
+    if (next) go({ image: next.id }, "replace");
+    if (at + by > images.value.length - 5) void more();
+  };
+  const close = () => {
+    go({ image: "" });
+    if (at >= 0) current.value = id;
+  };
+  const keys = (event: KeyboardEvent) => {
+    if ((event.target as HTMLElement).closest("input, textarea, select")) return;
+    if (event.key === "ArrowLeft") step(-1);
+    if (event.key === "ArrowRight") step(1);
+  };
+  return (
+    <Dialog label="Image" kind="viewer" onClose={close} back={`tile-${id}`}>
+      <div class="stage" onKeyDown={keys} tabIndex={-1} autofocus>
+        {image && <Picture image={image} />}
+        {fault && <p role="alert">{fault}</p>}
+        <button type="button" class="icon step back" aria-label="Newer" disabled={at <= 0} onClick={() => step(-1)}>
+          <ChevronLeft size={24} />
+        </button>
+        <button
+          type="button"
+          class="icon step on"
+          aria-label="Older"
+          disabled={at < 0 || at >= images.value.length - 1}
+          onClick={() => step(1)}
+        >
+          <ChevronRight size={24} />
+        </button>
+      </div>
+      {image && (
+        <aside class="about" aria-label="How it came to be" onKeyDown={keys}>
+          <h2 class="prompt">{image.prompt}</h2>
+          <div class="acts">
+            {image.image_url && (
+              <a class="button" href={image.image_url} download={`${image.id}.${image.format}`}>
+                <Download size={16} /> Download
+              </a>
+            )}
+            <Actions image={image} onChange={setOther} onGone={close} />
+          </div>
+          <Facts image={image} />
+          <Lineage image={image} />
+        </aside>
+      )}
+    </Dialog>
+  );
+}
+
+function Picture({ image }: { image: Image }) {
+  const [loaded, setLoaded] = useState("");
+  if (!image.image_url || image.deleted_at) {
+    return <p class="absent">{image.error ?? (image.deleted_at ? "This image is in the trash." : image.status)}</p>;
+  }
+  return (
+    <div class="frame" style={{ aspectRatio: String(shapeOf(image)), "--shape": String(shapeOf(image)) }}>
+      {image.thumbnail_url && loaded !== image.id && <img class="rough" src={image.thumbnail_url} alt="" />}
+      <img
+        key={image.id}
+        src={image.image_url}
+        alt={image.prompt}
+        width={image.width ?? undefined}
+        height={image.height ?? undefined}
+        class={loaded === image.id ? "seen" : ""}
+        onLoad={() => setLoaded(image.id)}
+      />
+    </div>
+  );
+}
