@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+LARGEST_PICTURE = 100_000_000
 LONGEST_ROW = 4_000_000
 """Bytes: ten times what an item of the tables may have."""
 _CELL = re.compile(r'"((?:[^"]|"")*)"|([^",]*)', re.DOTALL)
@@ -85,8 +86,14 @@ def _archived(archive: zipfile.ZipFile) -> Table:
         rows,
         is_own,
         lambda: min(table.tell() / size, 1.0),
-        lambda key: archive.read(key) if key in names else None,
+        lambda key: _picture(archive, key) if key in names else None,
     )
+
+
+def _picture(archive: zipfile.ZipFile, key: str) -> bytes:
+    if archive.getinfo(key).file_size > LARGEST_PICTURE:
+        raise ProblemError(f"{key} in the archive has more than {LARGEST_PICTURE} bytes")
+    return archive.read(key)
 
 
 def _told_apart(file: IO[bytes], columns: tuple[str, ...] | None) -> tuple[Iterator[Row], bool]:
