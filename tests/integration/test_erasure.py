@@ -336,7 +336,12 @@ def test_nothing_begins_after_the_tombstone(deployment: Deployment, alice: Calle
         with pytest.raises(AccountErased):
             deployment.datasets.create(alice, BRAND)
         run(deployment, job)
+    with pytest.raises(AccountErased):
+        generate(deployment, alice)
     assert records_of(deployment, alice) == []
+    quota = deployment.limits.daily(alice, NOWHERE, moments.utc_now())
+    assert quota is not None
+    assert deployment.dynamo.get(deployment.settings.ledger_table, quota.id, consistent=True) is None
     generate(deployment, bob)
     tomorrow = replace(deployment.tombstones, now=lambda: moments.utc_now() + timedelta(hours=25))
     tomorrow.check(alice.owner)
