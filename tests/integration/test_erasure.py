@@ -336,7 +336,12 @@ def test_nothing_begins_after_the_tombstone(deployment: Deployment, alice: Calle
         with pytest.raises(AccountErased):
             deployment.datasets.create(alice, BRAND)
         run(deployment, job)
+    with pytest.raises(AccountErased):
+        generate(deployment, alice)
     assert records_of(deployment, alice) == []
+    quota = deployment.limits.daily(alice, NOWHERE, moments.utc_now())
+    assert quota is not None
+    assert deployment.dynamo.get(deployment.settings.ledger_table, quota.id, consistent=True) is None
     generate(deployment, bob)
     tomorrow = replace(deployment.tombstones, now=lambda: moments.utc_now() + timedelta(hours=25))
     tomorrow.check(alice.owner)
@@ -632,6 +637,12 @@ def test_an_account_deleted_in_the_user_pool_begins_the_erasure(stack: Stack, de
         assert not events.test_event_pattern(EventPattern=pattern, Event=failed)["Result"]
         answer = stack.client("lambda").invoke(FunctionName=stack.resources["EraseDeletedUser"], Payload=text)
         assert "FunctionError" not in answer
+    herself = str(uuid4())  # whoever deletes their own account shows a token, and names no pool
+    detail = {**event["detail"], "eventName": "DeleteUser", "additionalEventData": {"sub": herself}}
+    text = json.dumps({**event, "detail": {**detail, "requestParameters": None}})
+    assert events.test_event_pattern(EventPattern=pattern, Event=text)["Result"]
+    stack.client("lambda").invoke(FunctionName=stack.resources["EraseDeletedUser"], Payload=text)
+    assert deployment.jobs.claimed(claim(USER, herself)) is not None
     job = deployment.jobs.claimed(claim(USER, mine))
     assert job is not None
     assert (job["kind"], job["subject"]) == (USER, mine)

@@ -6,6 +6,7 @@ import threading
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -19,7 +20,7 @@ from imagetrail.records import index_keys
 from imagetrail.search import manifest
 from imagetrail.search.engine import Filters, View
 from imagetrail.search.language import parse
-from imagetrail.search.rebuilding import OvertakenError
+from imagetrail.search.rebuilding import OvertakenError, Rebuild
 from imagetrail.search.searching import SearchQuery
 from imagetrail.search.stream import index
 from imagetrail.settings import Settings
@@ -414,6 +415,27 @@ def test_of_two_rebuilds_the_later_one_wins(deployment: Deployment, deploy: Call
     other = deploy().search_rebuild
     with pytest.raises(OvertakenError):
         deployment.search_rebuild.run(lambda _read: other.run())
+
+
+def test_who_is_forgotten_while_somebody_else_is_can_be_forgotten_again(
+    deployment: Deployment, deploy: Callable[..., Deployment], alice: Caller
+) -> None:
+    bob = Caller(f"bob-{uuid4()}")
+    deployment.indexer.update(0, [put(deployment, caller, "a red fox", LONG_AGO) for caller in (alice, bob)])
+    looks = count(1)
+
+    def now() -> datetime:
+        if next(looks) == 3:  # after the removal and the announcement: the new generation is about to be swapped in
+            deploy().search_rebuild.forget(bob.owner)
+        return NOW
+
+    with pytest.raises(Unavailable):
+        Rebuild(replace(deployment.indexer, now=now)).forget(alice.owner)
+    deployment.search_rebuild.forget(alice.owner)
+    view = deploy().search.reader.shard(0).view
+    assert view is not None
+    assert [view.frequency("owner", caller.owner) for caller in (alice, bob)] == [0, 0]
+    assert view.frequency("words", "fox") == 0
 
 
 def event(image_id: str, caller: Caller, number: int) -> dict[str, Any]:

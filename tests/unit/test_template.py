@@ -6,7 +6,9 @@ from graphlib import TopologicalSorter
 from typing import Any
 
 import pytest
+from samtranslator.yaml_helper import yaml_parse
 
+from imagetrail.http import Request
 from local import template
 
 
@@ -18,6 +20,12 @@ def resources() -> dict[str, Any]:
         for name in {"CodeUri", "ContentUri"} & resource.get("Properties", {}).keys():
             resource["Properties"][name] = {"Bucket": "artifacts", "Key": "code"}
     return dict(template.transformed(source, {})["Resources"])
+
+
+@pytest.fixture(scope="module")
+def distribution() -> dict[str, Any]:
+    edge = yaml_parse((template.ROOT / "infra" / "edge.yaml").read_text())
+    return dict(edge["Resources"]["Distribution"]["Properties"]["DistributionConfig"])
 
 
 def named(part: Any) -> Iterator[str]:
@@ -51,3 +59,11 @@ def test_nothing_waits_for_itself_to_be_created(resources: dict[str, Any]) -> No
     assert "GenerateImage" in waits_for["Api"]
     assert "Api" in waits_for["Edge"]
     TopologicalSorter(waits_for).prepare()
+
+
+def test_the_edge_proves_itself_by_a_header_that_cloudfront_adds(distribution: dict[str, Any]) -> None:
+    (header,) = [h for origin in distribution["Origins"] for h in origin.get("OriginCustomHeaders", ())]
+    name = header["HeaderName"]
+    assert not name.startswith(("x-amz-", "x-edge-", "x-real-ip"))  # CloudFront refuses those
+    request = Request({"headers": {name: "key"}, "requestContext": {"http": {"sourceIp": "192.0.2.1"}}})
+    assert request.origin.edge_key == "key"

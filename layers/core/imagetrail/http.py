@@ -54,7 +54,7 @@ class Request:
         """Where the request came from."""
         headers = self.event.get("headers") or {}
         address = str(self.event["requestContext"]["http"]["sourceIp"])
-        return Origin(address, headers.get("x-edge-key"), headers.get("x-viewer-address"))
+        return Origin(address, headers.get("x-origin-key"), headers.get("x-viewer-address"))
 
     @property
     def preferences(self) -> Preferences:

@@ -68,9 +68,11 @@ class Ledger:
                 self._dynamo.put(self._images, item, Expression("attribute_not_exists(#id)"))
             registration.result()
             standing.result()
-        except (Unavailable, AccountErased):
+        except (Unavailable, AccountErased) as error:
             wait(reservations)
             self._undo(item)
+            if isinstance(error, AccountErased):
+                self._forget(item)
             raise
         wait(reservations)
         refused = [done.exception() for done in reservations if done.exception() is not None]
@@ -147,6 +149,13 @@ class Ledger:
         with suppress(ConditionFailedError, Unavailable):
             self._dynamo.delete(self._images, item["id"], Expression("#status = :pending", {"pending": "pending"}))
         wait(undone)
+
+    def _forget(self, item: Item) -> None:
+        """Removes the counters that a refused start has made for an owner of whom nothing is to be left."""
+        for account in item["holds"] or ():
+            if account.startswith(DAILY):
+                with suppress(ConditionFailedError, Unavailable):
+                    self._dynamo.delete(self._ledger, account, Expression("#used = :nothing", {"nothing": 0}))
 
     def _used(self, account_id: str, hold: str) -> int | None:
         record = self._dynamo.get(self._images, hold, consistent=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import traceback
 
 from aws_lambda_powertools.logging import Logger
 
 logger = Logger(location=None, use_rfc3339=True)
+logging.getLogger("botocore").setLevel(logging.INFO)  # at DEBUG it quotes whole requests, prompts and all
 
 
 def log_call(*, route: str, status: int, code: str | None, milliseconds: float, request_id: str) -> None:

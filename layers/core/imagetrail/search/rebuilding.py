@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from imagetrail import moments
+from imagetrail.errors import Unavailable
 from imagetrail.search import engine, manifest
 from imagetrail.search.indexing import Indexer, add, is_indexed
 from imagetrail.search.manifest import Manifest, Rewrite
@@ -81,7 +82,7 @@ class Rebuild:
     def forget(self, owner: str) -> int:
         """Removes an owner's documents at once, then every byte that was ever written of them.
 
-        Returns how many documents the owner had.
+        Returns how many documents the owner had. Raises Unavailable when another rewrite of the shard came between.
         """
         indexer = self.indexer
         shard = indexer.shards.of(owner)
@@ -96,7 +97,10 @@ class Rebuild:
                 for start in range(0, len(ids), _BATCH):
                     records = indexer.dynamo.get_many(indexer.images_table, ids[start : start + _BATCH])
                     add(writer, (record for record in records.values() if record["owner"] != owner))
-            self._finish(shard, token, folder, "")
+            try:
+                self._finish(shard, token, folder, "")
+            except OvertakenError:
+                raise Unavailable from None
         self._sweep(shard)
         return len(before.keys() - left.keys())
 
