@@ -523,3 +523,5 @@ def test_a_file_of_many_parts_is_stored_whole(deployment: Deployment, day: date,
         Lake(deployment.bucket).put(day.isoformat(), file)
     assert deployment.bucket.get(key(day.isoformat())) == file.read_bytes()
     assert len(deployment.bucket.versions(key(day.isoformat()))) == 1
+    Lake(deployment.bucket).delete(day.isoformat())
+    assert deployment.bucket.versions(key(day.isoformat())) == []
