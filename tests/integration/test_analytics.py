@@ -391,6 +391,19 @@ def test_a_run_folds_what_is_touched_and_once_more_what_changed_just_before(
     assert text not in deployment.fold.run().days
 
 
+def test_what_a_stream_tells_of_no_day_is_passed_over(deployment: Deployment, day: date) -> None:
+    told = [
+        {"dynamodb": {"Keys": {"id": {"S": "x"}}}},
+        {"dynamodb": {"NewImage": {"created_day": {"N": "1"}}, "OldImage": None}},
+        {"dynamodb": {"NewImage": {"created_day": {"S": "2026-02-30"}}}},
+        {"dynamodb": {"NewImage": {"created_day": {"S": "../images"}}}},
+        {"dynamodb": {"OldImage": {"created_day": {"S": day.isoformat()}}}},
+    ]
+    before = set(deployment.fold.store.touched())
+    deployment.fold.touch({"Records": told})
+    assert set(deployment.fold.store.touched()) - before == {day.isoformat()}
+
+
 def test_a_range_can_be_folded_whether_touched_or_not(deployment: Deployment, trail: Trail, day: date) -> None:
     trail.write(record(at(day)))
     text = day.isoformat()
@@ -523,3 +536,5 @@ def test_a_file_of_many_parts_is_stored_whole(deployment: Deployment, day: date,
         Lake(deployment.bucket).put(day.isoformat(), file)
     assert deployment.bucket.get(key(day.isoformat())) == file.read_bytes()
     assert len(deployment.bucket.versions(key(day.isoformat()))) == 1
+    Lake(deployment.bucket).delete(day.isoformat())
+    assert deployment.bucket.versions(key(day.isoformat())) == []

@@ -217,7 +217,7 @@ def test_models_that_end_are_named(credentials: Callable[[str], None]) -> None: 
 
 def check_models(**environment: str) -> subprocess.CompletedProcess[str]:
     """The function, in a process of its own."""
-    needed = ("IMAGES_TABLE", "DATASETS_TABLE", "LEDGER_TABLE", "BUCKET")
+    needed = ("IMAGES_TABLE", "DATASETS_TABLE", "LEDGER_TABLE", "REPORTS_TABLE", "BUCKET")
     return subprocess.run(
         [sys.executable, "-c", "from functions.check_models import handler; print(handler({}, None))"],
         env={

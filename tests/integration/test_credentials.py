@@ -32,7 +32,8 @@ def test_each_request_is_signed_with_the_credentials_of_its_moment() -> None:
 
     moments = iter([Credentials("AKIAFIRST", "one", "token-1"), Credentials("AKIASECOND", "two", "token-2")])
     with listening(Handler) as url:
-        given = dict.fromkeys(("IMAGES_TABLE", "DATASETS_TABLE", "LEDGER_TABLE", "BUCKET"), "none")
+        tables = ("IMAGES_TABLE", "DATASETS_TABLE", "LEDGER_TABLE", "REPORTS_TABLE")
+        given = dict.fromkeys((*tables, "BUCKET"), "none")
         given |= {"AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
         settings = Settings.from_environment({**given, "AWS_ENDPOINT_URL": url})
         with closing(Deployment(settings, lambda: next(moments))) as deployment:
