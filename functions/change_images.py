@@ -1,8 +1,9 @@
 """POST /ai/generated-images/batch"""
 
+from imagetrail.endpoints import endpoint
 from imagetrail.http import Request, Response
 from imagetrail.schemas import BatchRequest
-from imagetrail.wiring import deployment, endpoint
+from imagetrail.wiring import deployment
 
 
 @endpoint(body=BatchRequest, answers={200: "BatchResult", 202: "Job"}, problems=(403,))

@@ -1,9 +1,10 @@
 """POST /ai/datasets"""
 
 from imagetrail.datasets import etag
+from imagetrail.endpoints import endpoint
 from imagetrail.http import Request, Response
 from imagetrail.schemas import DatasetFields
-from imagetrail.wiring import deployment, endpoint
+from imagetrail.wiring import deployment
 
 
 @endpoint(body=DatasetFields, answers={201: "Dataset"}, problems=(403,))

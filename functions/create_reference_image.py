@@ -1,8 +1,9 @@
 """POST /ai/datasets/{dataset_id}/reference-images"""
 
+from imagetrail.endpoints import endpoint
 from imagetrail.http import Request, Response
 from imagetrail.schemas import ReferenceUploadRequest
-from imagetrail.wiring import deployment, endpoint
+from imagetrail.wiring import deployment
 
 
 @endpoint(body=ReferenceUploadRequest, answers={201: "ReferenceUpload"}, problems=(403, 409))

@@ -1,8 +1,9 @@
 """DELETE /ai/datasets/{dataset_id}/reference-images/{reference_id}"""
 
 from imagetrail.datasets import etag
+from imagetrail.endpoints import endpoint
 from imagetrail.http import Request, Response
-from imagetrail.wiring import deployment, endpoint
+from imagetrail.wiring import deployment
 
 
 @endpoint(answers={200: "Dataset"}, problems=(403,))

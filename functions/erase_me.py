@@ -1,7 +1,8 @@
 """DELETE /ai/users/me"""
 
+from imagetrail.endpoints import endpoint
 from imagetrail.http import Request, Response
-from imagetrail.wiring import deployment, endpoint
+from imagetrail.wiring import deployment
 
 
 @endpoint(answers={202: "Job"})

@@ -1,7 +1,8 @@
 """DELETE /ai/users/{user_id}"""
 
+from imagetrail.endpoints import endpoint
 from imagetrail.http import Request, Response
-from imagetrail.wiring import deployment, endpoint
+from imagetrail.wiring import deployment
 
 
 @endpoint(answers={202: "Job"}, problems=(403,))

@@ -1,9 +1,10 @@
 """GET /ai/generated-images/export"""
 
+from imagetrail.endpoints import endpoint
 from imagetrail.exporting import Order
 from imagetrail.http import Request, Response
 from imagetrail.queries import EXPORT_IMAGES
-from imagetrail.wiring import deployment, endpoint
+from imagetrail.wiring import deployment
 
 
 @endpoint(query=EXPORT_IMAGES, answers={200: "text/csv application/x-ndjson application/zip", 202: "Job"})

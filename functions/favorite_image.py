@@ -1,8 +1,9 @@
 """PUT /ai/generated-images/{image_id}/favorite"""
 
 from imagetrail import records
+from imagetrail.endpoints import endpoint
 from imagetrail.http import Request, Response
-from imagetrail.wiring import deployment, endpoint
+from imagetrail.wiring import deployment
 
 
 @endpoint(answers={200: "Image"}, problems=(403, 409))

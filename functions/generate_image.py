@@ -1,9 +1,10 @@
 """POST /ai/generate"""
 
 from imagetrail.answering import ANSWERS, PROBLEMS, answer
+from imagetrail.endpoints import endpoint
 from imagetrail.http import Request, Response
 from imagetrail.schemas import GenerateRequest
-from imagetrail.wiring import deployment, endpoint
+from imagetrail.wiring import deployment
 
 
 @endpoint(body=GenerateRequest, answers=ANSWERS, problems=PROBLEMS, submits=True)

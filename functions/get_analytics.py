@@ -3,8 +3,9 @@
 from imagetrail.analytics.figures import as_csv
 from imagetrail.analytics.parameters import REPORT, REPORTS
 from imagetrail.analytics.reports import ReportQuery, columns
+from imagetrail.endpoints import endpoint
 from imagetrail.http import Request, Response
-from imagetrail.wiring import deployment, endpoint
+from imagetrail.wiring import deployment
 
 
 @endpoint(query=REPORTS, answers={200: "Report text/csv"}, problems=(403,))

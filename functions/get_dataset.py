@@ -1,8 +1,9 @@
 """GET /ai/datasets/{dataset_id}"""
 
 from imagetrail.datasets import etag
+from imagetrail.endpoints import endpoint
 from imagetrail.http import Request, Response
-from imagetrail.wiring import deployment, endpoint
+from imagetrail.wiring import deployment
 
 
 @endpoint(answers={200: "Dataset"})

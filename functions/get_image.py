@@ -1,7 +1,8 @@
 """GET /ai/generated-images/{image_id}"""
 
+from imagetrail.endpoints import endpoint
 from imagetrail.http import Request, Response
-from imagetrail.wiring import deployment, endpoint
+from imagetrail.wiring import deployment
 
 
 @endpoint(answers={200: "Image"})

@@ -1,7 +1,8 @@
 """GET /ai/jobs/{job_id}"""
 
+from imagetrail.endpoints import endpoint
 from imagetrail.http import Request, Response
-from imagetrail.wiring import deployment, endpoint
+from imagetrail.wiring import deployment
 
 
 @endpoint(answers={200: "Job"})

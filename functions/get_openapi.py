@@ -1,8 +1,8 @@
 """GET /ai/openapi.json"""
 
 from imagetrail import openapi_document
+from imagetrail.endpoints import endpoint
 from imagetrail.http import Request, Response
-from imagetrail.wiring import endpoint
 
 
 @endpoint(answers={200: "OpenApi"}, public=True)

@@ -1,8 +1,9 @@
 """GET /ai/datasets"""
 
+from imagetrail.endpoints import endpoint
 from imagetrail.http import Request, Response
 from imagetrail.queries import LIST_DATASETS
-from imagetrail.wiring import deployment, endpoint
+from imagetrail.wiring import deployment
 
 
 @endpoint(query=LIST_DATASETS, answers={200: "DatasetPage"})

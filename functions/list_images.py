@@ -1,9 +1,10 @@
 """GET /ai/generated-images"""
 
+from imagetrail.endpoints import endpoint
 from imagetrail.history import HistoryQuery
 from imagetrail.http import Request, Response
 from imagetrail.queries import LIST_IMAGES
-from imagetrail.wiring import deployment, endpoint
+from imagetrail.wiring import deployment
 
 
 @endpoint(query=LIST_IMAGES, answers={200: "ImagePage"})

@@ -1,8 +1,9 @@
 """GET /ai/models"""
 
+from imagetrail.endpoints import endpoint
 from imagetrail.http import Request, Response
 from imagetrail.models import offers
-from imagetrail.wiring import deployment, endpoint
+from imagetrail.wiring import deployment
 
 
 @endpoint(answers={200: "ModelPage"})

@@ -1,8 +1,9 @@
 """POST /ai/webhooks/user-deleted"""
 
+from imagetrail.endpoints import endpoint
 from imagetrail.http import Request, Response
 from imagetrail.schemas import UserDeleted
-from imagetrail.wiring import deployment, endpoint
+from imagetrail.wiring import deployment
 
 
 @endpoint(body=UserDeleted, answers={202: "Job"}, problems=(401, 404), public=True)

@@ -1,9 +1,10 @@
 """POST /ai/generated-images/{image_id}/regenerate"""
 
 from imagetrail.answering import ANSWERS, PROBLEMS, answer
+from imagetrail.endpoints import endpoint
 from imagetrail.http import Request, Response
 from imagetrail.schemas import RegenerateRequest
-from imagetrail.wiring import deployment, endpoint
+from imagetrail.wiring import deployment
 
 
 @endpoint(body=RegenerateRequest, answers=ANSWERS, problems=PROBLEMS, submits=True)

@@ -1,8 +1,8 @@
 """Every path and method that no route takes"""
 
 from imagetrail import openapi_document
+from imagetrail.endpoints import endpoint
 from imagetrail.http import Request, Response
-from imagetrail.wiring import endpoint
 
 
 @endpoint(answers={}, public=True)

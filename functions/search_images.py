@@ -1,8 +1,9 @@
 """GET /ai/generated-images/search"""
 
+from imagetrail.endpoints import endpoint
 from imagetrail.http import Request, Response
 from imagetrail.queries import SEARCH_IMAGES
-from imagetrail.wiring import deployment, endpoint
+from imagetrail.wiring import deployment
 
 
 @endpoint(query=SEARCH_IMAGES, answers={200: "SearchPage"})

@@ -1,9 +1,10 @@
 """PATCH /ai/datasets/{dataset_id}"""
 
 from imagetrail.datasets import etag
+from imagetrail.endpoints import endpoint
 from imagetrail.http import Request, Response
 from imagetrail.schemas import DatasetChanges
-from imagetrail.wiring import deployment, endpoint
+from imagetrail.wiring import deployment
 
 
 @endpoint(body=DatasetChanges, answers={200: "Dataset"}, problems=(403, 409), conditional=True)

@@ -19,7 +19,7 @@ from imagetrail.queries import Words
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from imagetrail.wiring import Endpointed
+    from imagetrail.endpoints import Endpointed
 
 ROOT = Path(__file__).parents[1]
 _ALWAYS = (401, 422, 500, 503)

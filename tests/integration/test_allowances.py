@@ -21,10 +21,11 @@ from imagetrail.generation import Generation
 from imagetrail.history import HistoryQuery
 from imagetrail.models import ImageRequest, ModelOutput, Unanswered, procedural
 from imagetrail.models.catalog import Catalog
+from imagetrail.models.connecting import vendor_key
 from imagetrail.s3 import Bucket
 from imagetrail.schemas import GenerateRequest
 from imagetrail.settings import Settings
-from imagetrail.wiring import Deployment, vendor_key
+from imagetrail.wiring import Deployment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

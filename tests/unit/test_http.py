@@ -22,10 +22,10 @@ from functions import (
 )
 from imagetrail import errors, http
 from imagetrail.callers import ANONYMOUS
+from imagetrail.endpoints import Endpointed, endpoint
 from imagetrail.http import Operation, Request, Response
 from imagetrail.queries import LIST_IMAGES
 from imagetrail.schemas import MAX_PROMPT, MAX_SEED, GenerateRequest
-from imagetrail.wiring import Endpointed, endpoint
 from tests.unit.conftest import Context, Event, MakeEvent
 
 SECRET = "zebra-crossing"

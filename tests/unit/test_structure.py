@@ -15,8 +15,8 @@ from samtranslator.yaml_helper import yaml_parse
 
 from imagetrail.analytics.parameters import REPORT
 from imagetrail.callers import ANONYMOUS
+from imagetrail.endpoints import Endpointed
 from imagetrail.erasure import LONGEST_REQUEST
-from imagetrail.wiring import Endpointed
 
 ROOT = Path(__file__).parents[2]
 MODULES = sorted(path for path in (ROOT / "functions").glob("*.py") if path.name != "__init__.py")

@@ -1,19 +1,15 @@
-"""Who knows everyone: builds each part lazily, once per process, and puts the HTTP side around a handler."""
+"""Who knows everyone: builds each part of a deployment lazily, once per process."""
 
 from __future__ import annotations
 
-import time
 from contextlib import ExitStack, closing
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from imagetrail import telemetry
 from imagetrail.aws import Endpoint
 from imagetrail.callers import ANONYMOUS, Caller, owner_of
 from imagetrail.dynamo import Dynamo
-from imagetrail.errors import ImagetrailError, ModelFailed
-from imagetrail.http import Operation, problem
-from imagetrail.settings import MisconfiguredError, Settings
+from imagetrail.settings import Settings
 from imagetrail.sigv4 import Credentials
 
 if TYPE_CHECKING:
@@ -37,16 +33,13 @@ if TYPE_CHECKING:
     from imagetrail.extraction import Extraction
     from imagetrail.generation import Generation
     from imagetrail.history import History
-    from imagetrail.http import Request, Response
     from imagetrail.idempotency import Once
     from imagetrail.images import Images
     from imagetrail.jobs import Jobs
     from imagetrail.ledger import Ledger
     from imagetrail.lineage import Family
-    from imagetrail.models import ImageModel
     from imagetrail.models.catalog import Catalog
     from imagetrail.presigning import Presigner
-    from imagetrail.queries import Parameter
     from imagetrail.references import References
     from imagetrail.regeneration import Regeneration
     from imagetrail.running import Kind, Runner
@@ -68,67 +61,6 @@ if TYPE_CHECKING:
     from imagetrail.worker import Worker
 
 _SEARCH_BYTES = 256 * 1024 * 1024  # of the 512 MB that a function has in /tmp
-
-
-class Endpointed:
-    """A Lambda handler that knows its operation, for the OpenAPI document to read."""
-
-    def __init__(self, function: Callable[[Request], Response], operation: Operation) -> None:
-        self.function, self.operation = function, operation
-        self.__doc__ = function.__doc__
-        self.__module__ = function.__module__
-
-    def __call__(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
-        """Authenticates, reads, runs, answers; every error becomes a problem."""
-        started = time.perf_counter()
-        request_id = event["requestContext"]["requestId"]
-        code = None
-        try:
-            answer = self._respond(event, context).as_event()
-        except ImagetrailError as error:
-            answer, code = problem(error, request_id).as_event(), error.code
-        except Exception as error:
-            telemetry.log_defect(error, request_id)
-            hidden = ImagetrailError("The defect has been logged. Please quote the request_id when you report it.")
-            answer, code = problem(hidden, request_id).as_event(), hidden.code
-        telemetry.log_call(
-            route=event.get("routeKey", "$default"),
-            status=answer["statusCode"],
-            code=code,
-            milliseconds=(time.perf_counter() - started) * 1000,
-            request_id=request_id,
-        )
-        return answer
-
-    def _respond(self, event: Mapping[str, Any], context: Any) -> Response:
-        authorization = None if self.operation.public else event.get("headers", {}).get("authorization")
-        pages = (event.get("stageVariables") or {}).get("PagesClientId", "")
-        caller = deployment().authenticate(authorization, pages)
-        public_url = deployment().settings.public_url
-        return self.function(self.operation.read(event, caller, public_url, context.get_remaining_time_in_millis()))
-
-
-def endpoint(
-    *,
-    query: tuple[Parameter, ...] = (),
-    body: type[Any] | None = None,
-    answers: Mapping[int, str],
-    problems: tuple[int, ...] = (),
-    public: bool = False,
-    submits: bool = False,
-    conditional: bool = False,
-) -> Callable[[Callable[[Request], Response]], Endpointed]:
-    """Makes a Lambda handler of a function from Request to Response."""
-    operation = Operation(
-        query=query,
-        body=body,
-        answers=answers,
-        problems=problems,
-        public=public,
-        submits=submits,
-        conditional=conditional,
-    )
-    return lambda function: Endpointed(function, operation)
 
 
 class Deployment:
@@ -296,37 +228,9 @@ class Deployment:
     def catalog(self) -> Catalog:
         """The image models on offer."""
         from imagetrail.models.catalog import Catalog
+        from imagetrail.models.connecting import connect
 
-        return Catalog(self.settings.model, self._connect)
-
-    def _connect(self, name: str) -> ImageModel:
-        """The model of this full name. Raises MisconfiguredError for one that lacks its setting."""
-        s = self.settings
-        adapter, _, variant = name.partition("/")
-        match adapter:
-            case "procedural":
-                from imagetrail.models import procedural
-
-                return procedural.generate
-            case "stability":
-                from imagetrail.models import stability
-
-                return stability.connect(variant, key=vendor_key(s.stability_secret_name), url=s.stability_host)
-            case "stability-rest":
-                from imagetrail.models import stability_rest, wire
-
-                self._closing.callback(wire.close)
-                return stability_rest.connect(variant, key=vendor_key(s.stability_secret_name), url=s.stability_url)
-            case "bedrock":
-                from imagetrail.models import bedrock
-
-                return bedrock.connect(variant, region=s.bedrock_region, url=s.bedrock_url)
-            case "gemini":
-                from imagetrail.models import gemini, wire
-
-                self._closing.callback(wire.close)
-                return gemini.connect(variant, key=vendor_key(s.gemini_secret_name), url=s.gemini_url)
-        raise MisconfiguredError(f"there is no image model {name}")
+        return Catalog(self.settings.model, lambda name: connect(name, self.settings, self._closing.callback))
 
     @cached_property
     def generation(self) -> Generation:
@@ -662,21 +566,6 @@ class Deployment:
     def _endpoint(self, service: str) -> Endpoint:
         endpoint = Endpoint(service, self.settings.region, self.credentials, self.settings.endpoint_url)
         return self._closing.enter_context(closing(endpoint))
-
-
-def vendor_key(secret_name: str) -> Callable[[], str]:
-    """Reads a vendor's key by its name in Secrets Manager, at most every five minutes: a rotation needs no deploy."""
-
-    def read() -> str:
-        from aws_lambda_powertools.utilities.parameters import get_secret
-        from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
-
-        try:
-            return str(get_secret(secret_name, max_age=300)).strip()
-        except GetParameterError:
-            raise ModelFailed("The key of the image model cannot be read.", retry_after=300) from None
-
-    return read
 
 
 @cache
