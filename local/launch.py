@@ -1,16 +1,19 @@
 """Starting and stopping the emulator from the outside."""
 
 import contextlib
+import fcntl
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
+from typing import IO
 
 from local.aws import CREDENTIALS, BotoCoreError
 from local.problem import ProblemError
@@ -41,18 +44,27 @@ class Emulator:
 @contextlib.contextmanager
 def emulator(data: Path, port: int) -> Iterator[Emulator]:
     """Runs the emulator over a data folder, on `port` if that is free; its functions log to standard output."""
+    data.mkdir(parents=True, exist_ok=True)
+    with (data / "emulator.lock").open("w") as lock:
+        _wait_for(lock)
+        with _started(data, port, lock) as machine:
+            yield machine
+
+
+@contextlib.contextmanager
+def _started(data: Path, port: int, lock: IO[str]) -> Iterator[Emulator]:
     listener = _listen(port)
     endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
     temporary = data / "tmp"
     shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
+    temporary.mkdir(exist_ok=True)
     with listener, (data / "emulator.log").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "local.emulator", str(listener.fileno()), str(data)],
             stdin=subprocess.PIPE,
             stderr=log,
             env=_environment(data, listener.getsockname()[1]),
-            pass_fds=[listener.fileno()],
+            pass_fds=[listener.fileno(), lock.fileno()],
             start_new_session=True,
         )
     machine = Emulator(endpoint, data / "emulator.log", process)
@@ -65,6 +77,20 @@ def emulator(data: Path, port: int) -> Iterator[Emulator]:
     finally:
         _stop(process)
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _wait_for(lock: IO[str]) -> None:
+    """An emulator holds its data's lock as long as it lives: one whose parent was killed still has to save."""
+    deadline = time.monotonic() + STOP_WITHIN
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise ProblemError("another emulator still works on this data; try again in a moment") from None
+            time.sleep(0.05)
+        else:
+            return
 
 
 def _listen(port: int) -> socket.socket:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from imagetrail.images import Images
     from imagetrail.jobs import Jobs
     from imagetrail.schemas import BatchRequest
+    from imagetrail.tombstones import Tombstones
     from imagetrail.trash import Trash
 
 KIND = "change_images"
@@ -45,6 +46,7 @@ class Batch:
     images: Images
     trash: Trash
     jobs: Jobs
+    tombstones: Tombstones
     executor: Executor
     page_size: int = _PAGE
     now: Callable[[], datetime] = moments.utc_now
@@ -60,11 +62,12 @@ class Batch:
     def on_filter(self, caller: Caller, wish: BatchRequest) -> dict[str, Any]:
         """Starts the job that does it; the same wish is the same job while that is open.
 
-        Raises Forbidden, and Unauthenticated as above.
+        Raises Forbidden and AccountErased, and Unauthenticated as above.
         """
         self.history.sees_all(caller)
         if caller.user_id is None and not caller.is_admin and wish.action in ("delete", "restore"):
             raise Forbidden("Only its owner may change an image; one made without a token, only an admin.")
+        self.tombstones.check(caller.owner)
         words = {} if wish.filter is None else wish.filter.model_dump(mode="json", by_alias=True, exclude_none=True)
         who = {"user_id": caller.user_id, "is_admin": caller.is_admin}
         subject = orjson.dumps({**who, "action": wish.action, "filter": words}, option=orjson.OPT_SORT_KEYS).decode()

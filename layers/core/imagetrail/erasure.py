@@ -60,6 +60,11 @@ _KEPT: Mapping[str, list[Item]] = {
             "until": "24 hours",
         },
         {"what": "hashes of idempotency keys", "why": "they name nobody", "until": "25 hours"},
+        {
+            "what": "images that administrators made from theirs",
+            "why": "they are the administrators' own, with the prompt they were made from",
+            "until": "they are deleted",
+        },
         {"what": "logs", "why": "they name nobody and hold no prompts", "until": "the deployment's log retention"},
         _BACKUPS,
     ],
@@ -72,6 +77,10 @@ _KEPT: Mapping[str, list[Item]] = {
         _BACKUPS,
     ],
 }
+
+
+EXPORTS_OF_ALL = "exports/all/"
+"""The prefix of exports by those who see everybody's records."""
 
 
 def exports(owner: str) -> str:
@@ -231,9 +240,12 @@ class Erasure:
         return True
 
     def _exports(self, user_id: str, state: Item) -> Outcome:
-        erased = self.versions.erase_some(exports(owner_of(user_id)))
-        _note(erased, state)
-        return {"export_versions": erased.count}, erased.count > 0
+        own = self.versions.erase_some(exports(owner_of(user_id)))
+        of_all = self.versions.erase_some(EXPORTS_OF_ALL)
+        for erased in (own, of_all):
+            _note(erased, state)
+        counts = {"export_versions": own.count, "administrators_export_versions": of_all.count}
+        return counts, any(counts.values())
 
     def _accounts(self, user_id: str, _state: Item) -> Outcome:
         """The daily quotas, as far back as the ledger keeps them."""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from imagetrail import archives, moments, spreadsheet
 from imagetrail.callers import owner_of
-from imagetrail.erasure import exports
+from imagetrail.erasure import EXPORTS_OF_ALL, exports
 from imagetrail.exporting import MISSING, NAME, Order, claim, pictured
 from imagetrail.jobs import Progress
 from imagetrail.multipart import MIN_PART, PartsGoneError
@@ -67,7 +67,8 @@ class Export:
     def __call__(self, job: Item) -> Progress:
         """One page. Raises JobFailedError and Unavailable."""
         order = Order.from_text(job["subject"])
-        work = _Work(self, order, f"{exports(owner_of(order.user_id))}{job['job_id']}", dict(job["state"]))
+        folder = EXPORTS_OF_ALL if self.history.sees_all(order.caller) else exports(owner_of(order.user_id))
+        work = _Work(self, order, f"{folder}{job['job_id']}", dict(job["state"]))
         if self.tombstones.stands(owner_of(order.user_id)):
             work.drop()
             return self._over(job, {"file": None})

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from imagetrail.jobs import Jobs
     from imagetrail.presigning import Presigner
     from imagetrail.s3 import Bucket
+    from imagetrail.tombstones import Tombstones
 
 KIND = "export"
 NAME = "generated_images"
@@ -124,6 +125,7 @@ class Exporting:
     history: History
     bucket: Bucket
     jobs: Jobs
+    tombstones: Tombstones
     executor: Callable[[], Executor]
     presigner: Presigner
     now: Callable[[], datetime] = moments.utc_now
@@ -131,12 +133,14 @@ class Exporting:
     def export(self, order: Order, *, later: bool) -> bytes | dict[str, Any]:
         """The file if it is small, else the job that makes it; `later` is what asks for one in any case.
 
-        Whoever asks for the same again gets the same job while it is open. Raises Unauthenticated and Unavailable.
+        Whoever asks for the same again gets the same job while it is open. Raises Unauthenticated,
+        AccountErased and Unavailable.
         """
         if later:
             self.history.page(order.caller, order.query(1, None), order.public_url)  # may they look at all?
         elif (data := self._small(order)) is not None:
             return data
+        self.tombstones.check(order.caller.owner)
         text = order.as_text()
         return self.jobs.start(KIND, text, claim(text), order.caller)
 

@@ -37,8 +37,10 @@ ElementsSource = Literal["manual", "extracted", "edited"]
 
 
 def _not_blank(text: str) -> str:
-    if not text.strip():
+    if not any(character.isprintable() and not character.isspace() for character in text):
         raise ValueError("must not be blank")
+    if "\0" in text:
+        raise ValueError("must not have the character U+0000")
     return text
 
 
@@ -625,10 +627,12 @@ def _message(failure: Any) -> str:
         case "extra_forbidden":
             return "is not a known field; leave it out"
         case "literal_error":
-            return f"must be one of {context['expected']}"
+            return f"must be {'true' if context['expected'] == 'True' else 'one of ' + context['expected']}"
         case "string_too_long":
             return f"must have at most {context['max_length']} characters"
         case "string_too_short":
+            return "must not be empty"
+        case "too_short":
             return "must not be empty"
         case "too_long":
             return f"must have at most {context['max_length']} entries"

@@ -137,7 +137,14 @@ class Deployment:
         from imagetrail.batch import AT_ONCE, Batch
 
         threads = self._closing.enter_context(ThreadPoolExecutor(AT_ONCE))
-        return Batch(history=self.history, images=self.images, trash=self.trash, jobs=self.jobs, executor=threads)
+        return Batch(
+            history=self.history,
+            images=self.images,
+            trash=self.trash,
+            jobs=self.jobs,
+            tombstones=self.tombstones,
+            executor=threads,
+        )
 
     @cached_property
     def emptying(self) -> Emptying:
@@ -403,6 +410,7 @@ class Deployment:
             history=self.history,
             bucket=self.bucket,
             jobs=self.jobs,
+            tombstones=self.tombstones,
             executor=lambda: self.executor,
             presigner=self.presigner,
         )
