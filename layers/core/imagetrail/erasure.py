@@ -59,6 +59,11 @@ _KEPT: Mapping[str, list[Item]] = {
             "why": "a token that is still valid must bring nothing back",
             "until": "24 hours",
         },
+        {
+            "what": "what admins exported of everybody, and answers to their SQL",
+            "why": "it is in files with those of others; the bucket forgets them",
+            "until": "10 days",
+        },
         {"what": "hashes of idempotency keys", "why": "they name nobody", "until": "25 hours"},
         {"what": "logs", "why": "they name nobody and hold no prompts", "until": "the deployment's log retention"},
         _BACKUPS,
