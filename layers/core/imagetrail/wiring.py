@@ -132,11 +132,9 @@ class Deployment:
     @cached_property
     def batch(self) -> Batch:
         """Many changes at once."""
-        from concurrent.futures import ThreadPoolExecutor
-
         from imagetrail.batch import AT_ONCE, Batch
 
-        threads = self._closing.enter_context(ThreadPoolExecutor(AT_ONCE))
+        threads = self._threads(AT_ONCE)
         return Batch(history=self.history, images=self.images, trash=self.trash, jobs=self.jobs, executor=threads)
 
     @cached_property
@@ -340,11 +338,9 @@ class Deployment:
     @cached_property
     def versions(self) -> Versions:
         """The deleter of objects for good."""
-        from concurrent.futures import ThreadPoolExecutor
-
         from imagetrail.versions import STRIPES, Versions
 
-        return Versions(self.bucket, self._closing.enter_context(ThreadPoolExecutor(STRIPES)))
+        return Versions(self.bucket, self._threads(STRIPES))
 
     @cached_property
     def jobs(self) -> Jobs:
