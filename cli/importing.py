@@ -18,10 +18,19 @@ from cli.rows import RefusedRow, record
 from imagetrail import containers, provenance
 from imagetrail.callers import owner_of
 from imagetrail.dynamo import ConditionFailedError, Expression
-from imagetrail.generation import IMMUTABLE
 from imagetrail.ledger import Days
 from imagetrail.pixels import LOADERS, UndecodableImage, encode, open_source
-from imagetrail.records import embeddable, image_key, index_keys, owner_tags, public, stored, thumbnail_key
+from imagetrail.records import (
+    IMMUTABLE,
+    MIME,
+    embeddable,
+    image_key,
+    index_keys,
+    owner_tags,
+    public,
+    stored,
+    thumbnail_key,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -166,7 +175,7 @@ class Import:
         tags = owner_tags(made["user_id"])
         bucket.put(thumbnail_key(made), picture.thumbnail, "image/webp", cache_control=IMMUTABLE, tags=tags)
         if there is None:
-            bucket.put(key, data, _MIME[made["format"]], cache_control=IMMUTABLE, tags=tags)
+            bucket.put(key, data, MIME[made["format"]], cache_control=IMMUTABLE, tags=tags)
         return stored(made, data) | {"status": made["status"], "width": picture.width, "height": picture.height}
 
     def _kept(self, made: Item, source: bytes) -> tuple[bytes, Any]:
@@ -183,9 +192,6 @@ class Import:
         sizes = {"width": picture.width, "height": picture.height}
         embedded = embeddable(made | sizes, with_prompts=self.deployment.settings.embed_prompt)
         return provenance.embed(whole, embedded), picture
-
-
-_MIME = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
 
 
 def _decoded(source: bytes, image_format: str) -> Any:

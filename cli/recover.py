@@ -23,7 +23,17 @@ from imagetrail.aws import AwsError
 from imagetrail.dynamo import ConditionFailedError, Expression
 from imagetrail.ledger import Days
 from imagetrail.pixels import UndecodableImage, encode
-from imagetrail.records import COLUMNS, image_key, index_keys, owner_tags, public, stored, tagged_owner, thumbnail_key
+from imagetrail.records import (
+    COLUMNS,
+    IMMUTABLE,
+    image_key,
+    index_keys,
+    owner_tags,
+    public,
+    stored,
+    tagged_owner,
+    thumbnail_key,
+)
 from imagetrail.schemas import Image, messages
 
 if TYPE_CHECKING:
@@ -153,7 +163,7 @@ class Recovery:
             thumbnail_key(record),
             picture.thumbnail,
             "image/webp",
-            cache_control="public, max-age=31536000, immutable",
+            cache_control=IMMUTABLE,
             tags=owner_tags(record["user_id"]),
         )
 

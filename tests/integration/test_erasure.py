@@ -26,7 +26,7 @@ from imagetrail.callers import ANONYMOUS, NOWHERE, Caller
 from imagetrail.dynamo import Dynamo, Expression
 from imagetrail.edge import Edge
 from imagetrail.erasing import DATASET, USER, claim
-from imagetrail.erasure import exports
+from imagetrail.erasure import NotYetError, exports
 from imagetrail.errors import AccountErased, Forbidden, InvalidSignature, NotFound, Unauthenticated
 from imagetrail.history import BY_DATASET, BY_OWNER, HistoryQuery
 from imagetrail.models import ImageRequest, ModelOutput, procedural
@@ -262,7 +262,7 @@ def test_a_user_who_leaves_is_gone_from_everywhere(deployment: Deployment, alice
     assert counts["object_versions"] == 2 * 2 + 2 * 7 + 2 * 3 * 2
     assert (counts["reference_versions"], counts["export_versions"]) == (3, 1)
     assert counts["records_unlinked"] == 1
-    assert {entry["until"] for entry in done["receipt"]["kept"]} >= {"24 hours", "35 days"}
+    assert {entry["until"] for entry in done["receipt"]["kept"]} >= {"24 hours", "10 days", "35 days"}
 
     record = deployment.history.get(bob, kept["id"], "")
     assert record["dataset_id"] is None
@@ -375,6 +375,23 @@ def test_it_is_not_done_before_the_longest_request_can_have_ended(deployment: De
     runner(deployment, hours=1).run(LONG, job["id"])
     assert deployment.jobs.get(alice, job["id"])["receipt"]["counts"]["records"] == 2
     assert not versions(deployment, late)
+
+
+def test_what_is_long_waited_for_is_looked_at_ever_less_often(deployment: Deployment, alice: Caller) -> None:
+    now = moments.utc_now()
+
+    def wait(_user_id: str) -> int:
+        raise NotYetError
+
+    erasure = replace(deployment.erasure, now=lambda: now, longest_request=timedelta(0), steps={"others": wait})
+    job: Item = {"kind": USER, "subject": alice.user_id, "job_id": str(uuid4()), "state": {}}
+    waits: list[float] = []
+    while len(waits) < 7:
+        progress = erasure(job)
+        job["state"] = progress.state
+        if progress.not_before is not None:
+            waits.append((progress.not_before - now).total_seconds())
+    assert waits == [5, 10, 20, 40, 80, 160, 160]
 
 
 def test_what_a_killed_process_left_pending_is_erased(deployment: Deployment, alice: Caller) -> None:

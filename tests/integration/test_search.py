@@ -335,7 +335,31 @@ def test_a_forgotten_owner_leaves_no_word_behind(
     assert (view.frequency("words", secret), view.frequency("owner", alice.owner)) == (0, 0)
     assert (view.frequency("words", "fox"), view.frequency("owner", bob.owner)) == (3, 3)
     assert indexed(deployment) == set(kept)
+    parts = manifest.load(deployment.bucket, 0).manifest.parts
     assert deployment.search_rebuild.forget(alice.owner) == 0
+    assert manifest.load(deployment.bucket, 0).manifest.parts == parts, "nothing is written anew for nothing"
+
+
+def test_words_of_documents_that_are_gone_already_are_forgotten(
+    stack: Stack, deployment: Deployment, deploy: Callable[..., Deployment], alice: Caller
+) -> None:
+    secret = f"secret{uuid4().hex}"
+    mine = [put(deployment, alice, secret, LONG_AGO) for _ in range(2)]
+    theirs = put(deployment, Caller(f"bob-{uuid4()}"), "a red fox", LONG_AGO)
+    deployment.indexer.update(0, [*mine, theirs], moments.to_text(NOW))
+    for image_id in mine:
+        delete(deployment, image_id)
+    deployment.indexer.update(0, mine, moments.to_text(NOW))
+    assert indexed(deployment) == {theirs}
+    view = deploy().search.reader.shard(0).view
+    assert view is not None
+    assert view.frequency("words", secret) == 2
+    assert deployment.search_rebuild.forget(alice.owner) == 0
+    view = deploy().search.reader.shard(0).view
+    assert view is not None
+    assert (view.frequency("words", secret), view.frequency("words", "fox")) == (0, 1)
+    named = {part.key for part in manifest.load(deployment.bucket, 0).manifest.parts.values()}
+    assert objects(stack, deployment) - named == {manifest.manifest_key(0), f"{manifest.ROOT}/index.json"}
 
 
 def test_a_writer_killed_between_segment_and_manifest_leaves_only_what_the_next_rewrite_clears(

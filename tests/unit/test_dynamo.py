@@ -187,8 +187,8 @@ def test_many_are_deleted_by_25_and_what_was_not_processed_again() -> None:
     batches = Batches(taken=20)
     Dynamo(cast("Endpoint", batches)).delete_many("images", [str(number) for number in range(60)])
     assert sorted(batches.deleted, key=int) == [str(number) for number in range(60)]
-    assert batches.sizes == [25, 25, 10, 10]
-    assert batches.pauses == [1]
+    assert batches.sizes == [25, 25, 20]
+    assert batches.pauses == [1, 1]
 
 
 def test_a_table_that_processes_nothing_is_unavailable() -> None:

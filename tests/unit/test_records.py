@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from imagetrail import datasets, provenance, records, schemas
 from imagetrail.callers import owner_of
 from imagetrail.containers import BrokenContainer
-from imagetrail.generation import _MIME
 from imagetrail.queries import LIST_IMAGES
 
 Record = dict[str, Any]
@@ -86,7 +85,7 @@ def test_answers_name_the_same_words_as_requests() -> None:
     status = next(parameter for parameter in LIST_IMAGES if parameter.name == "status")
     assert status.schema["enum"] == [*records.STATUSES, records.DELETED, "all"]
     assert schemas.Image.model_json_schema()["properties"]["status"]["enum"] == list(records.STATUSES)
-    assert set(_MIME) == {"png", "jpg", "webp"}
+    assert set(records.MIME) == {"png", "jpg", "webp"}
 
 
 @pytest.mark.parametrize("with_prompts", [True, False])

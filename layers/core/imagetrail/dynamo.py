@@ -160,30 +160,25 @@ class Dynamo:
 
     def delete_many(self, table: str, keys: Iterable[Key]) -> None:
         """Deletes items by their ids, 25 a call; one that is not there is fine. Raises Unavailable."""
-        todo = [{"DeleteRequest": {"Key": _key(key)}} for key in keys]
-        for attempt in range(_BATCH_ATTEMPTS):
-            refused: list[dict[str, Any]] = []
-            for start in range(0, len(todo), _BATCH):
-                answer = self._call("BatchWriteItem", {"RequestItems": {table: todo[start : start + _BATCH]}})
-                refused += answer.get("UnprocessedItems", {}).get(table, [])
-            if not refused:
-                return
-            self._endpoint.pause_before(attempt + 1)
-            todo = refused
-        raise Unavailable
+        self._write_many(table, ({"DeleteRequest": {"Key": _key(key)}} for key in keys))
 
     def put_many(self, table: str, items: Iterable[Item]) -> None:
         """Puts items, 25 a call, whatever stood there before; they are taken as they are sent. Raises Unavailable."""
-        left = iter(items)
-        while batch := [{"PutRequest": {"Item": to_attributes(item)}} for item in islice(left, _BATCH)]:
-            for attempt in range(_BATCH_ATTEMPTS):
-                answer = self._call("BatchWriteItem", {"RequestItems": {table: batch}})
-                batch = answer.get("UnprocessedItems", {}).get(table, [])
-                if not batch:
-                    break
-                self._endpoint.pause_before(attempt + 1)
-            else:
+        self._write_many(table, ({"PutRequest": {"Item": to_attributes(item)}} for item in items))
+
+    def _write_many(self, table: str, requests: Iterable[Item]) -> None:
+        """What was not processed goes along with the next batch. Raises Unavailable where nothing ever is."""
+        left, in_vain = iter(requests), 0
+        batch: list[Item] = []
+        while batch := [*batch, *islice(left, _BATCH - len(batch))]:
+            answer = self._call("BatchWriteItem", {"RequestItems": {table: batch}})
+            rest = answer.get("UnprocessedItems", {}).get(table, [])
+            in_vain = in_vain + 1 if len(rest) == len(batch) else 0
+            if in_vain == _BATCH_ATTEMPTS:
                 raise Unavailable
+            if rest:
+                self._endpoint.pause_before(max(in_vain, 1))
+            batch = rest
 
     def _call(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
         try:

@@ -45,6 +45,7 @@ LONGEST_REQUEST = timedelta(seconds=45)
 _ACCOUNT_DAYS = 9
 _OVERDUE = timedelta(minutes=10)
 _PASSES_IN_VAIN = 6
+_LONGEST_WAIT = 5  # doublings: nearly three minutes, which no process stays for
 _NAMED = 20
 _BACKUPS = {
     "what": "point-in-time backups of the tables",
@@ -58,6 +59,11 @@ _KEPT: Mapping[str, list[Item]] = {
             "what": "a tombstone with the account's id",
             "why": "a token that is still valid must bring nothing back",
             "until": "24 hours",
+        },
+        {
+            "what": "what admins exported of everybody, and answers to their SQL",
+            "why": "it is in files with those of others; the bucket forgets them",
+            "until": "10 days",
         },
         {"what": "hashes of idempotency keys", "why": "they name nobody", "until": "25 hours"},
         {
@@ -98,7 +104,8 @@ class Erasure:
 
     `steps` are other stores, by name: each deletes up to a page of what it keeps
     of a user id and says how much that was; it is called until that is 0. `rate` is records a second: what an index
-    partition takes is shared with those who are at work. `again` is how soon what is pending is looked at again.
+    partition takes is shared with those who are at work. `again` is how soon what is pending is looked at again,
+    and later each time that nothing else is left to be done.
     """
 
     dynamo: Dynamo
@@ -163,7 +170,8 @@ class Erasure:
                 raise JobFailedError(f"These objects cannot be deleted: {', '.join(state['refused'])}")
             wait = self.again * 4 ** state["in_vain"]
         elif state["pending"]:
-            wait = self.again
+            wait = self.again * 2 ** min(state.get("waits", 0), _LONGEST_WAIT)
+            following["waits"] = 0 if state["found"] else state.get("waits", 0) + 1
         begin = max(moments.from_text(state["ready_at"]), now + wait)
         return Progress(state=following | {"began": moments.to_text(begin)}, not_before=begin)
 

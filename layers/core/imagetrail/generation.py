@@ -24,7 +24,7 @@ from imagetrail.fitting import Wish, fit
 from imagetrail.ledger import AlreadySettledError
 from imagetrail.pixels import UndecodableImage, encode
 from imagetrail.prompting import full_prompt
-from imagetrail.records import embeddable, image_key, owner_tags, stored, thumbnail_key
+from imagetrail.records import IMMUTABLE, MIME, embeddable, image_key, owner_tags, stored, thumbnail_key
 from imagetrail.reference_entries import ready
 
 if TYPE_CHECKING:
@@ -44,8 +44,6 @@ if TYPE_CHECKING:
     from imagetrail.s3 import Bucket
     from imagetrail.schemas import GenerateRequest
 
-_MIME = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
-IMMUTABLE = "public, max-age=31536000, immutable"
 _MARGIN = timedelta(seconds=60)
 _FINISHING = timedelta(seconds=4)
 
@@ -286,9 +284,9 @@ class Generation:
         def put(key: str, body: bytes, mime: str) -> None:
             self.bucket.put(key, body, mime, cache_control=IMMUTABLE, tags=tags)
 
-        thumbnail = self.executor.submit(put, thumbnail_key(record), picture.thumbnail, _MIME["webp"])
+        thumbnail = self.executor.submit(put, thumbnail_key(record), picture.thumbnail, MIME["webp"])
         try:
-            put(image_key(record), data, _MIME[record["format"]])
+            put(image_key(record), data, MIME[record["format"]])
         finally:
             wait([thumbnail])
         thumbnail.result()

@@ -58,6 +58,8 @@ DELETED, FAVORITE = "deleted", "favorite"
 UNSETTLED = "unsettled"
 WORKING = ("holds", "candidates", "queued", "claim")
 """What a record carries only while it is pending: reservations, models to ask, and who works on it."""
+MIME = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
+IMMUTABLE = "public, max-age=31536000, immutable"
 _TAG_CHARACTERS = 250
 _UNSET: dict[str, Any] = dict.fromkeys(COLUMNS) | {"favorite": False, "reference_images_count": 0}
 _PRIVATE_OR_LATER = frozenset(

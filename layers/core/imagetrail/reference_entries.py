@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from imagetrail.dynamo import Item
 
-MIME = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
 _COLUMNS = ("file_name", "content_type", "width", "height", "bytes", "sha256", "created_at")
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _INCOMING = re.compile(rf"references/({_UUID})/incoming/({_UUID})")

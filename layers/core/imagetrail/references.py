@@ -13,8 +13,8 @@ from imagetrail import moments
 from imagetrail.dynamo import ConditionFailedError, Expression
 from imagetrail.errors import Conflict, Invalid, NotFound
 from imagetrail.models import Reference
+from imagetrail.records import MIME
 from imagetrail.reference_entries import (
-    MIME,
     counts,
     incoming_key,
     is_forgotten,

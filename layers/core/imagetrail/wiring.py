@@ -132,18 +132,15 @@ class Deployment:
     @cached_property
     def batch(self) -> Batch:
         """Many changes at once."""
-        from concurrent.futures import ThreadPoolExecutor
-
         from imagetrail.batch import AT_ONCE, Batch
 
-        threads = self._closing.enter_context(ThreadPoolExecutor(AT_ONCE))
         return Batch(
             history=self.history,
             images=self.images,
             trash=self.trash,
             jobs=self.jobs,
             tombstones=self.tombstones,
-            executor=threads,
+            executor=self._threads(AT_ONCE),
         )
 
     @cached_property
@@ -347,11 +344,9 @@ class Deployment:
     @cached_property
     def versions(self) -> Versions:
         """The deleter of objects for good."""
-        from concurrent.futures import ThreadPoolExecutor
-
         from imagetrail.versions import STRIPES, Versions
 
-        return Versions(self.bucket, self._closing.enter_context(ThreadPoolExecutor(STRIPES)))
+        return Versions(self.bucket, self._threads(STRIPES))
 
     @cached_property
     def jobs(self) -> Jobs:

@@ -141,8 +141,7 @@ class Indexer:
         """What cannot be erased now is swept when the shard is rewritten."""
         for key in keys:
             with suppress(Unavailable):
-                for version in self.bucket.versions(key):
-                    self.bucket.delete_version(version)
+                self.bucket.purge(key)
 
 
 def add(writer: tantivy.IndexWriter, records: Iterable[Mapping[str, Any]]) -> None:

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from uuid import uuid4
 
 from imagetrail import moments
@@ -22,6 +22,8 @@ from imagetrail.search.segments import MissingPartError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+T = TypeVar("T")
 
 _BATCH = 1_000
 
@@ -80,12 +82,19 @@ class Rebuild:
         return count
 
     def forget(self, owner: str) -> int:
-        """Removes an owner's documents at once, then every byte that was ever written of them.
+        """Removes an owner's documents at once, then every byte that was ever written of them. Cheap if there is none.
 
         Returns how many documents the owner had. Raises Unavailable when another rewrite of the shard came between.
         """
+        shard = self.indexer.shards.of(owner)
+        # Documents that are gone count here, too, as long as a segment holds their words.
+        mentions = self._seen(shard, lambda view: view.frequency("owner", owner), 0)
+        gone = self._rewrite_without(shard, owner) if mentions else 0
+        self._sweep(shard)
+        return gone
+
+    def _rewrite_without(self, shard: int, owner: str) -> int:
         indexer = self.indexer
-        shard = indexer.shards.of(owner)
         before = self._held(shard)
         indexer.remove_owner(shard, owner)
         left = self._held(shard)
@@ -101,18 +110,21 @@ class Rebuild:
                 self._finish(shard, token, folder, "")
             except OvertakenError:
                 raise Unavailable from None
-        self._sweep(shard)
         return len(before.keys() - left.keys())
 
     def _held(self, shard: int) -> dict[str, int]:
         """The fingerprints of the records that the shard holds now."""
+        return self._seen(shard, engine.View.fingerprints, {})
+
+    def _seen(self, shard: int, look: Callable[[engine.View], T], nothing: T) -> T:
+        """What can be seen in the shard as it is now."""
         while True:
             state = manifest.load(self.indexer.bucket, shard).manifest
             if state.meta is None:
-                return {}
+                return nothing
             try:
                 with self.indexer.opened(shard, state) as folder:
-                    return engine.View(folder).fingerprints()
+                    return look(engine.View(folder))
             except MissingPartError:
                 continue
 
