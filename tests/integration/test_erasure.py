@@ -690,7 +690,7 @@ def test_a_signed_webhook_begins_the_erasure(stack: Stack, deployment: Deploymen
 
 def test_reports_and_the_lake_forget_who_leaves(deployment: Deployment, alice: Caller, bob: Caller) -> None:
     planted(deployment, alice, 2)
-    planted(deployment, bob, 1)
+    generate(deployment, bob)
     fold, today = deployment.fold, f"{moments.utc_now():%Y-%m-%d}"
     fold.fold(today, Folded())
     assert fold.store.rows_of(alice.owner, today)
