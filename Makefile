@@ -52,6 +52,9 @@ run: .venv/run build/web/index.html  ## serve everything on PORT (default 3000),
 
 web: build/web/index.html  ## build the pages
 
+screenshots: .venv/test build/web/index.html  ## take the README's pictures of the pages
+	@$(PY) -m tests.browser.screenshots
+
 pages: build/web/index.html  ## publish the pages of a deployed stack: make pages STACK=imagetrail-dev
 	@$(PY) -m local.publish "$(STACK)"
 
@@ -104,4 +107,4 @@ built: .venv/test build requirements/built.txt  ## run what sam build makes, wit
 clean:  ## remove what was built, never the data
 	rm -rf build web/node_modules .aws-sam .venv .venv-build
 
-.PHONY: help run web pages token invoke sql demo test unit lint bench openapi readme build validate built clean
+.PHONY: help run web screenshots pages token invoke sql demo test unit lint bench openapi readme build validate built clean

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -64,6 +65,44 @@ def keyboard(page: Page) -> None:
     expect(page.get_by_role("dialog", name="Keyboard")).to_be_visible()
 
 
+def selection(page: Page) -> None:
+    gallery(page)
+    for tile in page.locator(".tile").all()[:3]:
+        tile.hover()
+        tile.get_by_role("button", name="Select").click()
+
+
+def trash(page: Page) -> None:
+    gallery(page)
+    page.get_by_role("navigation", name="Shelves").get_by_role("link", name="Trash").click()
+    expect(page.get_by_text("In the trash")).to_be_visible()
+
+
+def found(page: Page) -> None:
+    gallery(page)
+    page.get_by_role("searchbox", name="Search prompts").fill("lake")
+    expect(page.locator(".caption mark").first).to_be_visible()
+
+
+def datasets(page: Page) -> None:
+    gallery(page)
+    page.get_by_role("button", name="Datasets").click()
+    page.get_by_role("button", name="Tea House").click()
+    expect(page.get_by_role("group", name="Reference images")).to_be_visible()
+
+
+def family(page: Page) -> None:
+    gallery(page)
+    page.get_by_role("link", name="A lake in winter").first.click()
+    expect(page.get_by_role("region", name="Family")).to_be_visible()
+    expect(page.locator(".frame img.seen")).to_be_visible()
+
+
+def dashboard(page: Page) -> None:
+    page.goto(urljoin(page.url, "/dashboard.html"))
+    expect(page.get_by_role("region", name="Settings").get_by_role("listitem").first).to_be_visible()
+
+
 SIGHTS: dict[str, Callable[[Page], None]] = {
     "gallery": gallery,
     "viewer": viewer,
@@ -71,6 +110,12 @@ SIGHTS: dict[str, Callable[[Page], None]] = {
     "sign-in": sign_in,
     "nothing": failures,
     "keyboard": keyboard,
+    "selection": selection,
+    "trash": trash,
+    "found": found,
+    "datasets": datasets,
+    "family": family,
+    "dashboard": dashboard,
 }
 
 
@@ -81,7 +126,13 @@ def history(service: Service) -> str:
     ratios = ("16:9", "3:4", "1:1", "4:3", "9:16", "3:2", "21:9", "2:3")
     scenes = ("A lake at dawn", "A city at night", "Dunes in the evening", "A forest in autumn", "A harbour", "Peaks")
     for number in range(18):
-        api.generate(scenes[number % len(scenes)], aspect_ratio=ratios[number % len(ratios)], seed=number)
+        image = api.generate(scenes[number % len(scenes)], aspect_ratio=ratios[number % len(ratios)], seed=number)
+    again = api.call("POST", f"/ai/generated-images/{image['id']}/regenerate", {"prompt": "A lake in winter"})
+    api.call("POST", f"/ai/generated-images/{again['id']}/regenerate", {"style": "woodcut"})
+    api.call("PUT", f"/ai/generated-images/{again['id']}/favorite")
+    api.call("DELETE", f"/ai/generated-images/{api.generate('A blot')['id']}")
+    api.call("POST", "/ai/datasets", {"name": "Tea House", "unique_visual_elements": ["bamboo", "paper lamps"]})
+    service.stack.client("lambda").invoke(FunctionName=service.stack.resources["FoldDays"], Payload=b"{}")
     return "painter"
 
 
@@ -98,7 +149,8 @@ def test_it_is_accessible_and_looks_as_it_should(visit: Visit, history: str, sig
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_so_it_does_on_a_phone(visit: Visit, history: str, theme: str) -> None:
     page = visit(user=history, theme=theme, size=(390, 844))
-    for sight in ("gallery", "viewer"):
+    for sight in ("gallery", "viewer", "datasets", "dashboard"):
+        page.goto(urljoin(page.url, "/"))
         SIGHTS[sight](page)
         page.screenshot(path=SCREENSHOTS / f"phone-{sight}-{theme}.png")
         assert findings(page) == []

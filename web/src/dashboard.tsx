@@ -1,20 +1,164 @@
 // The dashboard: what was made, with what, for how much, and what works.
+import { effect } from "@preact/signals";
 import { render } from "preact";
-import { follow } from "./data/shelves";
+import { count, dollars, moment, plural, seconds } from "./data/format";
+import { notice, session } from "./data/session";
+import { datasetOf, follow as followShelves } from "./data/shelves";
+import { tell } from "./data/toasts";
+import { Bars, funnel, type Bar } from "./dashboard/Bars";
+import { Card } from "./dashboard/Card";
+import { by, days, follow, RANGES, recordsOf, reportOf, user, type Name } from "./dashboard/reports";
+import { Totals } from "./dashboard/Totals";
+import { Trend, type Series } from "./dashboard/Trend";
+import type { ReportRow } from "./schema";
 import { Header } from "./ui/Header";
 import { Toasts } from "./ui/Toasts";
 
+const TOP = { limit: 8 };
+const STATUSES: Series[] = [
+  { label: "Succeeded", color: "--series-1", of: (row) => row.images },
+  { label: "Failed", color: "--series-2", of: (row) => row.failed },
+  { label: "Blocked", color: "--series-3", of: (row) => row.blocked },
+];
+const COST: Series[] = [{ label: "Cost", color: "--series-4", of: (row) => row.cost_usd }];
+
+const volume = reportOf("volume", () => ({ by: by.value }));
+
 function Dashboard() {
+  const query = { by: by.value };
   return (
     <>
+      <a class="skip" href="#reports">To the reports</a>
       <Header here="dashboard" />
       <main>
-        <h1>Dashboard</h1>
+        <div class="top">
+          <h1>{user.value ? `What ${user.value} made` : "What was made"}</h1>
+          <Choice />
+        </div>
+        <div id="reports" class="cards" tabIndex={-1}>
+          <Card title="At a glance" name="volume" query={query} held={volume.value} wide>
+            {(report) => (
+              <>
+                <Totals report={report} />
+                <p class="note">
+                  Compared with the {days.value} days before. Days are UTC's
+                  {report.as_of && `, counted ${moment(report.as_of)}`}.
+                </p>
+              </>
+            )}
+          </Card>
+          <Card title="Images" name="volume" query={query} held={volume.value} wide>
+            {(report) => <Trend label="Images" rows={report.rows} series={STATUSES} show={count} />}
+          </Card>
+          <Card title="Cost" name="volume" query={query} held={volume.value}>
+            {(report) => <Trend label="Cost" rows={report.rows} series={COST} show={dollars} />}
+          </Card>
+          <Card title="From wish to favourite" name="volume" query={query} held={volume.value}>
+            {({ total }) => (
+              <Bars
+                bars={funnel(total).map((step) => ({
+                  key: step.label,
+                  label: step.label,
+                  value: step.value,
+                  link: recordsOf({}, step.link),
+                  more: percent(step.value / total.records),
+                }))}
+              />
+            )}
+          </Card>
+          <Top title="Models" name="models" label={(row) => row.model} more={speed} />
+          <Top title="Cost by model" name="models" label={(row) => row.model} value={(row) => row.cost_usd} show={dollars} />
+          {session.value?.admin && !user.value && <Users />}
+          <Top title="Datasets" name="datasets" label={(row) => datasetOf(row.dataset_id ?? null)?.name ?? row.dataset_id} more={liked} />
+          <Top title="Visual elements" name="visual-elements" label={(row) => row.element} more={liked} />
+          <Top title="Words in prompts" name="prompts" label={(row) => row.term} more={liked} />
+          <Top title="Settings" name="settings" label={(row) => row.value && `${row.setting?.replaceAll("_", " ")} ${row.value}`} more={liked} />
+          <Top title="Why generations fail" name="failures" label={fault} link={toFailed} />
+        </div>
       </main>
       <Toasts />
     </>
   );
 }
 
+function Choice() {
+  return (
+    <div class="choice" role="group" aria-label="Days">
+      {user.value && (
+        <button type="button" class="chip on" onClick={() => (user.value = "")}>All users</button>
+      )}
+      <div class="shelves">
+        {RANGES.map((one) => (
+          <button key={one.days} type="button" aria-pressed={one.days === days.value} onClick={() => (days.value = one.days)}>
+            {one.label}
+          </button>
+        ))}
+      </div>
+    </div>
+  );
+}
+
+interface TopProps {
+  title: string;
+  name: Name;
+  label: (row: ReportRow) => string | null | undefined;
+  value?: (row: ReportRow) => number;
+  show?: (value: number) => string;
+  more?: (row: ReportRow) => string;
+  link?: (row: ReportRow) => string | null;
+}
+
+const held = new Map<Name, ReturnType<typeof reportOf>>();
+
+function Top({ title, name, label, value = (row) => row.records, show = count, more = () => "", link = recordsOf }: TopProps) {
+  if (!held.has(name)) held.set(name, reportOf(name, () => TOP));
+  return (
+    <Card title={title} name={name} query={TOP} held={held.get(name)!.value}>
+      {(report) => {
+        const bars: Bar[] = report.rows
+          .map((row, at) => ({ key: String(at), label: label(row) || "none", value: value(row), link: link(row), more: more(row) }))
+          .sort((a, b) => b.value - a.value);
+        return (
+          <>
+            <Bars bars={bars} show={show} />
+            {report.rows_left_out > 0 && <p class="note">and {plural(report.rows_left_out, "other")}</p>}
+          </>
+        );
+      }}
+    </Card>
+  );
+}
+
+function Users() {
+  const label = (row: ReportRow) => row.user_id ?? "without an account";
+  const link = (row: ReportRow) => (row.user_id ? `?user_id=${encodeURIComponent(row.user_id)}` : null);
+  return (
+    <>
+      <Top title="Users" name="users" label={label} link={link} more={liked} />
+      <Top title="Cost by user" name="users" label={label} link={link} value={(row) => row.cost_usd} show={dollars} />
+    </>
+  );
+}
+
+const percent = (value: number): string => value.toLocaleString(undefined, { style: "percent", maximumFractionDigits: 0 });
+
+const fault = (row: ReportRow): string => `${row.code?.replaceAll("_", " ")} · ${row.model ?? "no model"}`;
+
+const toFailed = ({ code }: ReportRow): string => recordsOf({}, { status: code === "content_blocked" ? "blocked" : "failed" });
+
+const liked = (row: ReportRow): string => (row.favorite_rate === null ? "" : `${percent(row.favorite_rate)} favourites`);
+
+function speed(row: ReportRow): string {
+  const told = [
+    row.latency_ms?.p50 != null && `half within ${seconds(row.latency_ms.p50)}`,
+    row.failure_rate ? `${percent(row.failure_rate)} fail` : "",
+  ];
+  return told.filter(Boolean).join(", ");
+}
+
+followShelves();
 follow();
+effect(() => {
+  if (notice.value) tell(notice.value, { bad: true });
+});
 render(<Dashboard />, document.body);

@@ -39,8 +39,8 @@ function Gallery() {
         <div id="images" tabIndex={-1}>
           <Grid />
         </div>
+        <Selection />
       </main>
-      <Selection />
       {image && <Viewer />}
       {panel === "datasets" && <Datasets />}
       {panel === "keys" && <Help />}

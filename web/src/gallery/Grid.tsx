@@ -12,6 +12,13 @@ import { Tile } from "./Tile";
 const AHEAD = 800; // pixels that are drawn above and below the window
 const EARLY = 2500; // pixels before the end at which the next page is asked for
 
+/** A tile that was scrolled to is drawn a frame or two later. */
+function focusTile(id: string, frames: number): void {
+  const tile = document.getElementById(`tile-${id}`);
+  if (tile) tile.focus({ preventScroll: true });
+  else if (frames) requestAnimationFrame(() => focusTile(id, frames - 1));
+}
+
 export function Grid() {
   const root = useRef<HTMLDivElement>(null);
   const width = useSignal(0);
@@ -63,7 +70,7 @@ export function Grid() {
         const top = root.current!.getBoundingClientRect().top + row.top;
         if (top < 140) scrollBy(0, top - 140);
         else if (top + row.height > innerHeight - 40) scrollBy(0, top + row.height - innerHeight + 40);
-        requestAnimationFrame(() => document.getElementById(`tile-${id}`)?.focus({ preventScroll: true }));
+        focusTile(id!, 10);
       }),
     [layout],
   );

@@ -39,7 +39,7 @@ export const Tile = memo(function Tile(props: Props) {
         id={`tile-${image.id}`}
         href={link({ ...address.value, image: image.id })}
         tabIndex={inTabOrder ? 0 : -1}
-        aria-label={spoken(image, picked)}
+        aria-label={isPicture(image) ? spoken(image, picked) : undefined}
         onClick={open}
         onFocus={() => (current.value = image.id)}
       >
@@ -72,7 +72,7 @@ function Face({ image, width, height }: { image: Image; width: number; height: n
       </div>
     );
   }
-  if (image.status !== "succeeded" || !image.thumbnail_url) {
+  if (!isPicture(image)) {
     return (
       <div class="face failed">
         {image.status === "blocked" ? <ShieldAlert size={22} /> : <CircleAlert size={22} />}
@@ -85,7 +85,7 @@ function Face({ image, width, height }: { image: Image; width: number; height: n
     <>
       <img
         class={seen ? "seen" : ""}
-        src={image.thumbnail_url}
+        src={image.thumbnail_url!}
         alt=""
         width={width}
         height={height}
@@ -97,6 +97,8 @@ function Face({ image, width, height }: { image: Image; width: number; height: n
     </>
   );
 }
+
+const isPicture = (image: Image): boolean => image.status === "succeeded" && !!image.thumbnail_url && !image.deleted_at;
 
 function spoken(image: Image, picked: boolean): string {
   const prompt = image.prompt.length > 160 ? `${image.prompt.slice(0, 160)}…` : image.prompt;

@@ -1,0 +1,111 @@
+"""The dashboard: what was made, for how much, and the way from each figure to its records and its file."""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.api import Api
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator
+
+    from tests.browser.conftest import Visit
+    from tests.conftest import Service
+
+
+def card(page: Page, title: str) -> Locator:
+    return page.get_by_role("region", name=title, exact=True)
+
+
+@pytest.fixture(scope="module")
+def maker(service: Service) -> str:
+    """Somebody whose images are counted."""
+    api = Api(service, "maker")
+    dataset = api.call("POST", "/ai/datasets", {"name": "Tea House", "unique_visual_elements": ["paper lamps"]})
+    for prompt in ("a quokka at noon", "a quokka at night"):
+        image = api.generate(prompt, dataset_id=dataset["id"], style="ink")
+    api.call("PUT", f"/ai/generated-images/{image['id']}/favorite")
+    stack = service.stack
+    for _ in range(100):
+        stack.client("lambda").invoke(FunctionName=stack.resources["FoldDays"], Payload=b"{}")
+        total = api.call("GET", "/ai/analytics/volume")["total"]
+        if (total["records"], total["favorites"]) == (2, 1):
+            return "maker"
+    raise AssertionError(total)
+
+
+def test_it_says_what_was_made_and_leads_to_it(visit: Visit, maker: str) -> None:
+    page = visit("/dashboard.html", user=maker)
+    expect(card(page, "At a glance").get_by_text("Images", exact=True)).to_be_visible()
+    expect(card(page, "Images").get_by_role("img")).to_have_attribute(
+        "aria-label", "Images by day: Succeeded 2, Failed 0, Blocked 0"
+    )
+    expect(card(page, "From wish to favourite").get_by_role("listitem")).to_contain_text(
+        ["Asked for", "Succeeded", "Kept", "Favourites", "Failed", "Blocked", "Under way"]
+    )
+    expect(card(page, "Visual elements").get_by_role("link", name="paper lamps")).to_be_visible()
+    expect(card(page, "Datasets").get_by_role("link", name="Tea House")).to_be_visible()
+    expect(card(page, "Settings").get_by_role("link", name="style ink")).to_be_visible()
+    card(page, "Words in prompts").get_by_role("link", name="quokka").click()
+    expect(page.locator(".tile")).to_have_count(2)
+    page.go_back()
+    card(page, "From wish to favourite").get_by_role("link", name="Favourites").click()
+    expect(page.locator(".tile")).to_have_count(1)
+    page.go_back()
+    card(page, "Models").get_by_role("link", name="procedural").click()
+    expect(page.locator(".tile")).to_have_count(2)
+
+
+def test_a_bar_leads_to_the_records_of_its_day(visit: Visit, maker: str) -> None:
+    page = visit("/dashboard.html", user=maker)
+    chart = card(page, "Images").get_by_role("img")
+    box = chart.bounding_box()
+    assert box
+    chart.click(position={"x": box["width"] - 24, "y": box["height"] / 2})
+    expect(page.locator(".tile")).to_have_count(2)
+    asked = parse_qs(urlsplit(page.url).query)
+    assert asked["from"] == asked["to"]
+
+
+def test_every_chart_is_a_file_too(visit: Visit, maker: str) -> None:
+    page = visit("/dashboard.html", user=maker)
+    card(page, "Words in prompts").get_by_role("link", name="quokka").wait_for()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Words in prompts as CSV").click()
+    assert saved.value.suggested_filename.startswith("prompts-")
+    with saved.value.path().open(newline="", encoding="utf-8") as file:
+        assert ("quokka", "2") in [(row["term"], row["records"]) for row in csv.DictReader(file)]
+
+
+def test_the_days_are_chosen_and_kept_in_the_address(visit: Visit, maker: str) -> None:
+    page = visit("/dashboard.html", user=maker)
+    page.get_by_role("button", name="12 months").click()
+    expect(card(page, "Images").get_by_role("img")).to_have_attribute(
+        "aria-label", "Images by month: Succeeded 2, Failed 0, Blocked 0"
+    )
+    assert "days=365" in page.url
+    page.reload()
+    expect(page.get_by_role("button", name="12 months")).to_have_attribute("aria-pressed", "true")
+
+
+def test_an_admin_sees_users_and_looks_at_one(visit: Visit, maker: str) -> None:
+    page = visit("/dashboard.html", user="root", groups=["admin"])
+    expect(card(page, "Cost by user")).to_be_visible()
+    card(page, "Users").get_by_role("link", name=maker).click()
+    expect(page.get_by_role("heading", name=f"What {maker} made")).to_be_visible()
+    expect(card(page, "Images").get_by_role("img")).to_have_attribute(
+        "aria-label", "Images by day: Succeeded 2, Failed 0, Blocked 0"
+    )
+    page.get_by_role("button", name="All users").click()
+    expect(page.get_by_role("heading", name="What was made")).to_be_visible()
+
+
+def test_somebody_else_sees_nothing_of_it(visit: Visit, maker: str) -> None:
+    page = visit(f"/dashboard.html?user_id={maker}", user="stranger")
+    expect(page.get_by_role("alert").first).to_be_visible()
+    expect(page.get_by_text("quokka")).to_have_count(0)
