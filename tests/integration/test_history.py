@@ -314,7 +314,8 @@ def test_a_page_of_long_prompts_is_shorter_than_an_answer_may_be(
 
 def test_a_cursor_outside_the_range_is_refused(deployment: Deployment, caller: Caller) -> None:
     query = HistoryQuery(from_=START, to=START + timedelta(days=1))
-    scope = (caller.owner, "own", None, "succeeded", "desc", moments.to_text(START), moments.to_text(query.to or START))
+    bounds = (moments.to_text(START), moments.to_text(query.to or START))
+    scope = (caller.owner, "own", None, "succeeded", None, "desc", *bounds)
     for moment in (START - timedelta(seconds=1), START + timedelta(days=1), datetime(2099, 1, 1, tzinfo=UTC)):
         forged = cursors.encode(Position(moments.to_text(moment), str(uuid4())), scope)
         with pytest.raises(InvalidCursor):

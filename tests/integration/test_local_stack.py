@@ -134,6 +134,8 @@ def test_every_parameter_has_another_value(tmp_path: Path) -> None:
         "Model": "stability-rest,bedrock/core",
         "StabilitySecretName": "stability",
         "WebhookSecretName": "webhook",
+        "AuthClientId": "pages",
+        "SearchShards": "3",
         "GeminiSecretName": "gemini",
         "BedrockRegion": "us-east-1",
         "VisionModel": "us.amazon.nova-lite-v1:0",

@@ -61,8 +61,8 @@ _KEPT: Mapping[str, list[Item]] = {
             "until": "24 hours",
         },
         {
-            "what": "what admins exported of everybody, and answers to their SQL",
-            "why": "it is in files with those of others; the bucket forgets them",
+            "what": "answers to the SQL of administrators",
+            "why": "they are in files with those of others; the bucket forgets them",
             "until": "10 days",
         },
         {"what": "hashes of idempotency keys", "why": "they name nobody", "until": "25 hours"},
