@@ -36,7 +36,7 @@ def main() -> None:
 
 def _gallery(page: Page, service: Service, theme: str) -> None:
     page.goto(service.url)
-    page.wait_for_function("document.querySelectorAll('.tile img.seen').length > 8")
+    page.locator(".tile img.seen").nth(8).wait_for()
     _shoot(page, f"gallery-{theme}")
     page.locator(".tile a").nth(2).click()
     page.locator(".frame img.seen").wait_for()

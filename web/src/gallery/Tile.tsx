@@ -1,6 +1,6 @@
 import { memo } from "preact/compat";
 import { useState } from "preact/hooks";
-import { Check, CircleAlert, Heart, ShieldAlert } from "lucide-preact";
+import { Check, CircleAlert, Heart, ShieldAlert, Trash2 } from "lucide-preact";
 import { address, go, isPlain, link } from "../data/address";
 import type { Image } from "../schema";
 import { Elapsed } from "./Elapsed";
@@ -73,10 +73,11 @@ function Face({ image, width, height }: { image: Image; width: number; height: n
     );
   }
   if (!isPicture(image)) {
+    const Icon = image.deleted_at ? Trash2 : image.status === "blocked" ? ShieldAlert : CircleAlert;
     return (
-      <div class="face failed">
-        {image.status === "blocked" ? <ShieldAlert size={22} /> : <CircleAlert size={22} />}
-        <b>{image.status === "succeeded" ? "In the trash" : image.status}</b>
+      <div class={image.deleted_at ? "face" : "face failed"}>
+        <Icon size={22} aria-hidden="true" />
+        <b>{image.deleted_at ? "In the trash" : image.status === "blocked" ? "Blocked" : "Failed"}</b>
         <p>{image.error ?? image.prompt}</p>
       </div>
     );

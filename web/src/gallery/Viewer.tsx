@@ -62,8 +62,14 @@ export function Viewer() {
           <h2 class="prompt">{image.prompt}</h2>
           <div class="acts">
             {image.image_url && (
-              <a class="button" href={image.image_url} download={`${image.id}.${image.format}`}>
-                <Download size={16} /> Download
+              <a
+                class="button"
+                href={image.image_url}
+                download={`${image.id}.${image.format}`}
+                aria-label="Download"
+                title="Download"
+              >
+                <Download size={16} />
               </a>
             )}
             <Actions image={image} onChange={setOther} onGone={close} />
