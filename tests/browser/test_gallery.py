@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zipfile import ZipFile
 
 from playwright.sync_api import Page, Route, expect
@@ -95,6 +95,20 @@ def test_a_generation_that_fails_says_why(visit: Visit) -> None:
     page.get_by_role("button", name="Generate").click()
     expect(page.get_by_role("alert")).to_have_text("The image model refused this prompt.")
     assert tiles(page) == []
+
+
+def test_what_is_left_of_the_day_is_shown_and_an_empty_day_offers_no_button(visit: Visit) -> None:
+    def answer(left: int) -> dict[str, Any]:
+        resets = "2026-12-01T00:00:00.000000Z"
+        return {"daily_images": {"limit": 20, "used": 20 - left, "left": left, "resets_at": resets}}
+
+    for left in (7, 0):
+        usage = {**answer(left), "monthly_budget_usd": None}
+        page = visit(
+            prepare=lambda page, usage=usage: page.route("**/ai/usage", lambda route: route.fulfill(json=usage))
+        )
+        expect(page.get_by_role("img", name=f"{left} of 20 images left until")).to_be_visible()
+        expect(page.get_by_role("button", name="Generate")).to_be_enabled(enabled=left > 0)
 
 
 def test_filters_are_in_the_address_and_the_back_button_undoes_them(visit: Visit, service: Service) -> None:
