@@ -72,7 +72,7 @@ def schema() -> tantivy.Schema:
 def document(record: Mapping[str, Any]) -> tantivy.Document:
     """A record as it is indexed; nothing of it is stored."""
     high, low = halves(record["id"])
-    analysed = analyse(record["prompt"])
+    analysed = analyse(record.get("prompt") or "")
     made = tantivy.Document()
     made.add_unsigned("high", high)
     made.add_unsigned("low", low)

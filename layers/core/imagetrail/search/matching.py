@@ -46,7 +46,7 @@ class Document:
 
     @cached_property
     def _analysed(self) -> Analysed:
-        return analyse(self.record["prompt"])
+        return analyse(self.record.get("prompt") or "")
 
     def field(self, name: str) -> list[str]:
         """The words of another field."""

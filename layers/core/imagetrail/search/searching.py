@@ -100,7 +100,7 @@ class Search:
             "images": [
                 public(record, public_url)
                 | {"score": round(hit.score, 4) if asked.sort == "relevance" else None}
-                | {"snippet": snippet(query, record["prompt"])}
+                | {"snippet": snippet(query, record.get("prompt") or "")}
                 for _, hit, record in shown[:fit]
             ],
             "count": len(shown[:fit]),
