@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 URL = "https://cloudfront.amazonaws.com"
 """CloudFront has one address for all regions, and is signed for us-east-1."""
-MAX_PATHS = 1000
+MAX_PATHS = 100
 """Of 3,000 that may be under way at once. Above, all pixels are forgotten: that is a few paths, and costs like them."""
 _EVERYTHING = ("/images/*", "/thumbnails/*")
 _VERSION = "2020-05-31"

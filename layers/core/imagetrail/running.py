@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Kind = Callable[[Item], Progress]
 
-LEASE = timedelta(seconds=120)
+LEASE = timedelta(seconds=300)
 MAX_ATTEMPTS = 8
 _PATIENCE = timedelta(seconds=65)
 _INTERRUPTED = "interrupted: it was stopped again and again without getting any further"

@@ -29,7 +29,7 @@ export function Actions({ image, onChange, onGone }: Props) {
     <>
       {image.status === "succeeded" && (
         <button type="button" class="button" aria-pressed={image.favorite} onClick={() => void mark()}>
-          <Heart size={16} class={image.favorite ? "full" : ""} /> Favourite
+          <Heart size={16} class={image.favorite ? "filled" : ""} /> Favourite
         </button>
       )}
       <button type="button" class="button" onClick={() => again(image)}>
