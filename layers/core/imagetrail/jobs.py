@@ -150,17 +150,14 @@ class Jobs:
 
 
 def finished(now: datetime, **outcome: Any) -> Item:
-    """The changes that close a job: what it was about is forgotten, unless it failed and is to be looked into."""
-    changes = {
+    """The changes that close a job: what it was about is forgotten, also if it failed. An erasure's claim names it."""
+    return {
         **outcome,
         "finished_at": moments.to_text(now),
         "updated_at": moments.to_text(now),
         "expires_at": int((now + _RECEIPTS_KEPT).timestamp()),
-        **dict.fromkeys(("open", "due_at", "lease")),
+        **dict.fromkeys(("open", "due_at", "lease", "subject", "state")),
     }
-    if outcome["status"] == "succeeded":
-        changes |= {"subject": None, "state": None}
-    return changes
 
 
 def public(job: Mapping[str, Any]) -> dict[str, Any]:
