@@ -37,10 +37,8 @@ ElementsSource = Literal["manual", "extracted", "edited"]
 
 
 def _not_blank(text: str) -> str:
-    if not any(character.isprintable() and not character.isspace() for character in text):
+    if not text.strip():
         raise ValueError("must not be blank")
-    if "\0" in text:
-        raise ValueError("must not have the character U+0000")
     return text
 
 
