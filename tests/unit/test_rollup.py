@@ -159,7 +159,7 @@ def test_percentiles_of_several_days_are_close(days: list[list[int]]) -> None:
             assert told[name] is None
             continue
         exact = everything[math.ceil(rank_ * len(everything)) - 1]
-        assert told[name] == pytest.approx(exact, rel=0.0445, abs=0.06)
+        assert told[name] == pytest.approx(exact, rel=0.0445, abs=0.11)
 
 
 def test_no_percentile_of_nothing() -> None:
