@@ -43,7 +43,7 @@ COLUMNS = (
 OWNER = "anonymous"
 SHELF = "succeeded anonymous"
 INDEX = "idx_generated_images_shelf"
-_SCOPE = b'["anonymous","own",null,"succeeded","desc",null,null]'
+_SCOPE = b'["anonymous","own",null,"succeeded",null,"desc",null,null]'
 
 
 def cursor(created_at: str, image_id: str) -> str:
