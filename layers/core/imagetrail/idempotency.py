@@ -27,6 +27,7 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import (
 from imagetrail import moments
 from imagetrail.dynamo import ConditionFailedError, Expression
 from imagetrail.errors import InProgress, KeyReused, Unavailable
+from imagetrail.records import is_free
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -141,11 +142,6 @@ class Once:
                 return earlier["image_id"], False
             free = Expression("#image_id = :earlier", {"earlier": earlier["image_id"]})
         raise InProgress
-
-
-def is_free(record: Item) -> bool:
-    """Whether a generation came to nothing and took no money, so that the same request may try again."""
-    return record["status"] in ("failed", "blocked") and not record.get("cost_usd")
 
 
 def _digest(*parts: str) -> str:

@@ -130,6 +130,11 @@ def stored(record: Mapping[str, Any], data: bytes) -> Item:
     }
 
 
+def is_free(record: Mapping[str, Any]) -> bool:
+    """Whether a generation came to nothing and took no money, so that the same request may try again."""
+    return record["status"] in ("failed", "blocked") and not record.get("cost_usd")
+
+
 def owner_tags(user_id: str | None) -> dict[str, str]:
     """The owner as object tags `owner`, `owner-2`, …: S3 allows few characters and 256 of them in a tag's value."""
     if user_id is None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from imagetrail import moments
 from imagetrail.aws import AwsError
 from imagetrail.errors import ImagetrailError, NotFound, Unavailable, recorded
+from imagetrail.records import is_free
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -147,8 +148,6 @@ class Submission:
         """Whether a failure has certainly taken no money."""
         if error.image_id is None:
             return True
-        from imagetrail.idempotency import is_free
-
         record = self.dynamo.get(self.images_table, error.image_id, consistent=True)
         return record is not None and is_free(record)
 
