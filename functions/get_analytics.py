@@ -11,7 +11,7 @@ from imagetrail.wiring import deployment
 @endpoint(query=REPORTS, answers={200: "Report text/csv"}, problems=(403,))
 def handler(request: Request) -> Response:
     """A report of some days: the caller's own figures, for an admin everybody's. `from` is included, `to` is not."""
-    asked = {"from_" if name == "from" else name: value for name, value in request.query.items()}
+    asked = request.filters
     wanted = asked.pop("format", "json")
     query = ReportQuery(report=request.path_value(REPORT), **asked)
     report = deployment().reports.get(request.caller, query)

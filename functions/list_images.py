@@ -10,5 +10,5 @@ from imagetrail.wiring import deployment
 @endpoint(query=LIST_IMAGES, answers={200: "ImagePage"})
 def handler(request: Request) -> Response:
     """The caller's history, newest first: `from` is included, `to` is not."""
-    query = HistoryQuery(**{"from_" if name == "from" else name: value for name, value in request.query.items()})
+    query = HistoryQuery(**request.filters)
     return Response(200, deployment().history.page(request.caller, query, request.public_url))

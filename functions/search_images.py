@@ -11,5 +11,5 @@ def handler(request: Request) -> Response:
     """Finds images by the words of their prompts: words, "phrases", prefix*, -exclusion, OR, style: model: dataset:"""
     from imagetrail.search.searching import SearchQuery
 
-    query = SearchQuery(**{"from_" if name == "from" else name: value for name, value in request.query.items()})
+    query = SearchQuery(**request.filters)
     return Response(200, deployment().search.page(request.caller, query, request.public_url))

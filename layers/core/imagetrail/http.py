@@ -57,6 +57,11 @@ class Request:
         return Origin(address, headers.get("x-origin-key"), headers.get("x-viewer-address"))
 
     @property
+    def filters(self) -> dict[str, Any]:
+        """The query by names that Python allows: `from` is `from_`."""
+        return {"from_" if name == "from" else name: value for name, value in self.query.items()}
+
+    @property
     def preferences(self) -> Preferences:
         """How the client wants to be answered."""
         return Preferences.parse((self.event.get("headers") or {}).get("prefer", ""))
