@@ -3,11 +3,17 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from local.stack import Stack
 from local.testing import Service, deployed, running
 
 __all__ = ["Service", "Stack"]
+
+# Every run tries the same examples; `--hypothesis-profile=explore` tries new ones.
+settings.register_profile("repeatable", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")

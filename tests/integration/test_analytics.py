@@ -134,7 +134,7 @@ CHANGES = st.sampled_from(["create", "favorite", "trash", "restore", "settle", "
 
 
 @given(st.lists(st.tuples(CHANGES, st.integers(0, 1_000)), min_size=5, max_size=40))
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_history_is_told_as_counting_tells_it(deployment: Deployment, changes: list[tuple[str, int]]) -> None:
     trail, first, days, poisoned = Trail(deployment), fresh_days(3), 3, set[str]()
     mark = uuid4().hex[:8]

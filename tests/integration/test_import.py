@@ -299,7 +299,7 @@ def settle(deployment: Deployment, made: list[Item]) -> None:
 
 @pytest.mark.parametrize("file_format", ["csv", "jsonl", "zip"])
 @given(prompts=st.lists(TEXT, min_size=1, max_size=3))
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_export_import_export_is_the_same(
     deployment: Deployment, tmp_path: Path, file_format: str, prompts: list[str]
 ) -> None:

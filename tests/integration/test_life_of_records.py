@@ -195,8 +195,6 @@ def test_callers_see_what_the_model_says(deployment: Deployment) -> None:
     plan = settings(
         max_examples=6,
         stateful_step_count=25,
-        deadline=None,
-        derandomize=True,
         suppress_health_check=list(HealthCheck),
     )
     run_state_machine_as_test(Here, settings=plan)

@@ -21,7 +21,7 @@ from imagetrail.search import manifest
 from imagetrail.search.engine import Filters, View
 from imagetrail.search.language import parse
 from imagetrail.search.rebuilding import OvertakenError, Rebuild
-from imagetrail.search.searching import SearchQuery
+from imagetrail.search.searching import BLOCK, SearchQuery
 from imagetrail.search.stream import index
 from imagetrail.settings import Settings
 from imagetrail.wiring import Deployment
@@ -209,6 +209,14 @@ def test_pages_are_complete_while_images_arrive(deployment: Deployment, alice: C
     if sort == "time":
         assert seen[:5] == [*reversed(new)]
         assert [old.index(image_id) // 6 for image_id in seen[5:]] == sorted((n // 6 for n in range(20)), reverse=True)
+
+
+@pytest.mark.parametrize("q", ["fo*", "model:procedural", "-wolf"])
+def test_what_does_not_rank_comes_newest_first(deployment: Deployment, alice: Caller, q: str) -> None:
+    ids = [put(deployment, alice, "a fox", LONG_AGO + timedelta(minutes=n)) for n in range(BLOCK + 2)]
+    deployment.indexer.update(0, ids, moments.to_text(NOW))
+    page = deployment.search.page(alice, SearchQuery(q=q, limit=2), "")
+    assert [image["id"] for image in page["images"]] == [ids[-1], ids[-2]]
 
 
 def test_a_cursor_is_bound_to_its_caller_and_query(deployment: Deployment, alice: Caller) -> None:

@@ -10,7 +10,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from imagetrail import archives
@@ -32,7 +32,6 @@ def archive(files: list[tuple[str, bytes]]) -> bytes:
 
 
 @given(st.lists(st.binary(max_size=200), max_size=8))
-@settings(deadline=None)
 def test_an_archive_reads_back(contents: list[bytes]) -> None:
     files = [(f"images/{number}-ö.png", data) for number, data in enumerate(contents)]
     with zipfile.ZipFile(io.BytesIO(archive(files))) as read:

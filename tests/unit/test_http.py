@@ -30,9 +30,7 @@ from tests.unit.conftest import Context, Event, MakeEvent
 
 SECRET = "zebra-crossing"
 IMAGE_ID = "019b2f6e-7c1a-7d32-9a55-3f1b6f0a2c11"
-FUZZ = settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+FUZZ = settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 Answer = tuple[int, dict[str, str], dict[str, Any]]
 pytestmark = pytest.mark.usefixtures("environment")

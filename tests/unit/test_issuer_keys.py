@@ -166,7 +166,7 @@ def test_a_broken_key_document_leaves_the_known_keys(
         keys.find("ec")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.recursive(
         st.none() | st.integers() | st.text() | st.just("RSA"),

@@ -142,7 +142,7 @@ def test_a_circle_ends() -> None:
     assert found["truncated"]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_nobody_sees_more_or_less_than_they_may(data: st.DataObject) -> None:
     size = data.draw(st.integers(1, 12))

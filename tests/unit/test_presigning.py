@@ -27,7 +27,7 @@ KEYS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1).map(l
 REGION = "eu-central-1"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(key=KEYS, credentials=CREDENTIALS, seconds=st.integers(1, 604_800))
 def test_an_address_is_signed_as_the_sdk_signs_it(key: str, credentials: Credentials, seconds: int) -> None:
     host, path = "pixels.s3.eu-central-1.amazonaws.com", f"/{quote(key)}"
@@ -40,7 +40,7 @@ def test_an_address_is_signed_as_the_sdk_signs_it(key: str, credentials: Credent
     assert dict(parse_qsl(ours)) == theirs
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(key=KEYS, credentials=CREDENTIALS, content_type=VISIBLE, size=st.integers(1, 10**9))
 def test_a_form_is_signed_as_the_sdk_signs_it(key: str, credentials: Credentials, content_type: str, size: int) -> None:
     names = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")

@@ -74,7 +74,7 @@ def test_plain_words_steer_the_light(prompt: str, bright: bool) -> None:
     assert (render(prompt, 1, 512, 512).colourspace("b-w").avg() > 110) is bright
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(prompt=st.text(min_size=1, max_size=60), seed=st.integers(0, 2**63 - 1), ratio=st.sampled_from([*RATIOS]))
 def test_any_prompt_paints_well_formed_svg_without_its_text(prompt: str, seed: int, ratio: str) -> None:
     marker = "zq" + "".join(f"{ord(letter):x}" for letter in prompt)

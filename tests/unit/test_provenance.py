@@ -39,7 +39,7 @@ json_values = st.recursive(
     max_leaves=12,
 )
 records = st.dictionaries(st.text(max_size=12), json_values, max_size=6)
-few = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+few = settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow])
 
 
 @cache

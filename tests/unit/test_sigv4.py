@@ -27,7 +27,7 @@ NAMES = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     service=st.sampled_from(["dynamodb", "s3"]),
     method=st.sampled_from(["GET", "PUT", "POST", "DELETE", "HEAD"]),

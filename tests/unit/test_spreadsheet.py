@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from imagetrail import spreadsheet
@@ -25,7 +25,6 @@ def cells(line: bytes) -> list[str]:
 
 
 @given(NASTY)
-@settings(deadline=None)
 def test_a_text_is_harmless_and_comes_back(text: str) -> None:
     made = spreadsheet.harmless(text)
     assert not made.startswith(STARTS_A_FORMULA)
@@ -33,7 +32,6 @@ def test_a_text_is_harmless_and_comes_back(text: str) -> None:
 
 
 @given(NASTY)
-@settings(deadline=None)
 def test_what_looks_harmless_stays_as_it_is(text: str) -> None:
     if not text.lstrip("'").startswith(STARTS_A_FORMULA):
         assert spreadsheet.harmless(text) == text
@@ -56,7 +54,6 @@ def test_one_apostrophe_more(text: str, shown: str) -> None:
 
 
 @given(st.lists(NASTY, min_size=1, max_size=6))
-@settings(deadline=None)
 def test_any_reader_of_csv_reads_the_same_cells(texts: list[str]) -> None:
     line = spreadsheet.csv_line(texts)
     assert line.endswith(b"\r\n")

@@ -22,7 +22,7 @@ ID = "4e7a5c7e-52a9-4d0a-9d0e-3c1b0f7f2a11"
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20) | st.text(
     "\\\"'\t\r\n,=N.", max_size=9
 )
-NASTY = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
+NASTY = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
 SEED: dict[str, Any] = {
     "id": ID,
     "user_id": None,

@@ -243,7 +243,7 @@ def test_a_claim_that_does_not_fit_is_refused(verifier: Verifier, claims: Docume
     refused(verifier, f"Bearer {sign(**claims)}")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     name=st.sampled_from(["aud", "client_id", "iss", "exp", "nbf", "iat", "sub", "jti", "token_use", "groups"]),
     value=st.recursive(
@@ -418,13 +418,13 @@ def test_a_header_that_is_no_bearer_token_is_refused(
     refused(sharing, spell(sign(key=SECRET.encode(), alg="HS256")))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text() | st.text().map("Bearer {}".format) | st.from_regex(r"Bearer [\w-]*(\.[\w-]*){2}", fullmatch=True))
 def test_any_text_is_refused(sharing: Verifier, authorization: str) -> None:
     refused(sharing, authorization)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     header=st.dictionaries(
         st.sampled_from(["alg", "kid", "typ", "crit", "b64", "enc", "zip", "jwk", "cty"]),

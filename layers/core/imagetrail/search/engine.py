@@ -214,7 +214,12 @@ def _clause(term: Term) -> tantivy.Query:
         return tantivy.Query.const_score_query(chosen, 0.0)
     if term.by_stem:
         return _term("stems", term.stem)
-    field = term.field or "words"
+    if term.field is not None:
+        return tantivy.Query.const_score_query(_words(term.field, term), 0.0)
+    return _words("words", term)
+
+
+def _words(field: str, term: Term) -> tantivy.Query:
     if not term.prefix:
         return _phrase(field, term.words)
     beginning = tantivy.Query.regex_query(schema(), field, f"{_literal(term.words[-1])}.*")

@@ -66,6 +66,11 @@ class Query:
         """Every term that a hit may owe its place to."""
         return (*(term for group in self.groups for term in group), *self.helpful)
 
+    @property
+    def ranks(self) -> bool:
+        """Whether some hits can fit better than others: the prompt's words rank, fields and beginnings only choose."""
+        return any(term.field is None and (len(term.words) > 1 or not term.prefix) for term in self.positive)
+
     def with_datasets(self, ids_of: Callable[[str], Collection[str]]) -> Query:
         """The same with what each dataset operand stands for."""
 

@@ -73,16 +73,13 @@ def _weigh(term: Term, document: Document, statistics: Statistics) -> float | No
         count = document.stems[term.stem]
         return _bm25("stems", (term.stem,), count, document.stems.total(), statistics) if count else None
     held = document.words if term.field is None else document.field(term.field)
-    if not term.prefix:
-        count = occurrences(term.words, held)
-        field = term.field or "words"
-        return _bm25(field, term.words, count, len(held), statistics) if count else None
-    before, beginning = term.words[:-1], term.words[-1]
-    if not any(word.startswith(beginning) for word in held) or (before and not occurrences(before, held)):
+    known, beginning = (term.words[:-1], term.words[-1]) if term.prefix else (term.words, "")
+    count = occurrences(known, held) if known else 0
+    if (known and not count) or not any(word.startswith(beginning) for word in held):
         return None
-    return 1.0 + (
-        _bm25(term.field or "words", before, occurrences(before, held), len(held), statistics) if before else 0.0
-    )
+    if term.field is not None:
+        return 0.0
+    return float(term.prefix) + (_bm25("words", known, count, len(held), statistics) if known else 0.0)
 
 
 def occurrences(phrase: Sequence[str], held: Sequence[str]) -> int:
@@ -100,6 +97,5 @@ def _bm25(field: str, terms: Sequence[str], count: int, length: int, statistics:
     for term in terms:
         holding = min(statistics.frequency(field, term), documents)
         rarity += math.log(1 + (documents - holding + 0.5) / (holding + 0.5))
-    mean = statistics.mean_length if field in ("words", "stems") else length
-    norm = _K1 * (1 - _B + _B * length / max(mean, 1.0))
+    norm = _K1 * (1 - _B + _B * length / max(statistics.mean_length, 1.0))
     return rarity * (_K1 + 1) * count / (count + norm)

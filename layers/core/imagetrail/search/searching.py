@@ -153,7 +153,8 @@ class _Found:
         self._fresh = self._fresh_hits()
 
     def __iter__(self) -> Iterator[tuple[_Place, Hit, Item]]:
-        walk = self._by_time() if self._asked.sort == "time" else self._by_relevance()
+        by_relevance = self._asked.sort == "relevance" and self._query.ranks
+        walk = self._by_relevance() if by_relevance else self._by_time()
         batch: list[tuple[_Place, Hit]] = []
         for candidate in walk:
             batch.append(candidate)
