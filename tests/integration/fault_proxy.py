@@ -14,7 +14,7 @@ from tests.loopback import listening
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-Kind = Literal["throttle", "error", "cut before", "cut after"]
+Kind = Literal["throttle", "error", "refuse", "conflict", "cut before", "cut after"]
 _THROTTLED = (
     b'{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException","message":"internal-table-name is busy"}'
 )
@@ -78,6 +78,10 @@ def proxy_to(endpoint: str, tables: Mapping[str, str] | None = None) -> Iterator
                 self._answer(400 if dynamo else 503, {}, _THROTTLED if dynamo else b"<Code>SlowDown</Code>")
             elif fault.kind == "error":
                 self._answer(500, {}, b"internal-table-name broke")
+            elif fault.kind == "refuse":
+                self._answer(403, {}, b'{"__type":"AccessDeniedException"}')
+            elif fault.kind == "conflict":
+                self._answer(409, {}, b"<Code>ConditionalRequestConflict</Code>")
             else:
                 self.close_connection = True
 

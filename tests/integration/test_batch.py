@@ -18,7 +18,7 @@ from imagetrail.history import HistoryQuery
 from imagetrail.schemas import BatchRequest, Job
 from imagetrail.settings import Settings
 from imagetrail.wiring import Deployment
-from tests.integration.fault_proxy import Fault, Proxy, proxy_to
+from tests.integration.fault_proxy import Fault, Kind, Proxy, proxy_to
 from tests.integration.made import made
 
 if TYPE_CHECKING:
@@ -156,9 +156,10 @@ def test_what_there_is_no_time_for_says_so(deployment: Deployment, caller: Calle
     assert listed(deployment, caller) == [record["id"]]
 
 
-def test_one_that_fails_stops_no_other(deployment: Deployment, proxy: Proxy, caller: Caller) -> None:
+@pytest.mark.parametrize("kind", ["error", "refuse"])
+def test_one_that_fails_stops_no_other(deployment: Deployment, proxy: Proxy, caller: Caller, kind: Kind) -> None:
     ids = [made(deployment, caller)["id"] for _ in range(4)]
-    proxy.inject(Fault("UpdateItem images 2", "error"))
+    proxy.inject(Fault("UpdateItem images 2", kind))
     answer = deployment.batch.on_ids(caller, wish("favorite", ids=ids), LEFT)
     proxy.fault = None
     assert sorted(one["status"] for one in answer["results"]) == [200, 200, 200, 503]

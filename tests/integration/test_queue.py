@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 
+from imagetrail.aws import AwsError
 from imagetrail.callers import NOWHERE, Caller
 from imagetrail.errors import Blocked, ModelFailed, Unavailable
 from imagetrail.models import ImageRequest, ModelOutput, procedural
@@ -35,13 +36,13 @@ TIME = timedelta(seconds=20)
 class Messages:
     """A queue that only notes what it is sent; its messages are delivered by the test."""
 
-    def __init__(self, *, is_away: bool = False) -> None:
+    def __init__(self, fault: Exception | None = None) -> None:
         self.sent: list[str] = []
-        self.is_away = is_away
+        self.fault = fault
 
     def send(self, body: str) -> None:
-        if self.is_away:
-            raise Unavailable
+        if self.fault is not None:
+            raise self.fault
         self.sent.append(body)
 
 
@@ -196,11 +197,22 @@ def test_a_late_message_is_not_begun_when_the_sweep_may_be_at_it(submission: Sub
     assert late.claim(pending["id"], TIME) is None
 
 
-def test_a_queue_that_is_away_is_503_and_leaves_no_pending_record(deployment: Deployment, caller: Caller) -> None:
-    submission = replace(deployment.submission, queue=Messages(is_away=True))  # type: ignore[arg-type]
+@pytest.mark.parametrize("fault", [Unavailable(), AwsError("sqs", "AccessDenied", {})], ids=["away", "refused"])
+def test_a_queue_that_takes_nothing_is_503_and_leaves_no_pending_record(
+    deployment: Deployment, submission: Submission, messages: Messages, caller: Caller, fault: Exception
+) -> None:
+    messages.fault = fault
     with pytest.raises(Unavailable):
-        submit(submission, caller, None, prefer="respond-async")
+        submit(submission, caller, "one", prefer="respond-async")
     assert left(deployment, caller) == 3
+    messages.fault = None
+    submit(submission, caller, "one", prefer="respond-async")
+    messages.fault = fault
+    with pytest.raises(Unavailable):
+        submit(submission, caller, "one", prefer="respond-async")
+    messages.fault = None
+    assert submit(submission, caller, "one", prefer="respond-async").is_replay
+    assert len(messages.sent) == 2
 
 
 def test_a_table_that_is_away_gives_the_message_back(deployment: Deployment) -> None:

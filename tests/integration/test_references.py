@@ -16,11 +16,12 @@ import pyvips
 
 from imagetrail import moments
 from imagetrail.callers import ANONYMOUS, Caller
-from imagetrail.errors import Forbidden, Invalid, NotFound
+from imagetrail.errors import Forbidden, Invalid, NotFound, Unavailable
 from imagetrail.reference_entries import incoming_key, stem
 from imagetrail.references import LIMIT, MAX_BYTES
 from imagetrail.settings import Settings
 from imagetrail.wiring import Deployment
+from tests.integration.fault_proxy import Fault, proxy_to
 from tests.integration.uploads import fetch, picture, post
 
 if TYPE_CHECKING:
@@ -346,3 +347,17 @@ def test_a_dataset_of_before_there_were_any(stack: Stack, deployment: Deployment
     upload = deployment.references.request_upload(alice, dataset_id, PNG)
     (image,) = deployment.datasets.get(alice, dataset_id)["reference_images"]
     assert image["id"] == upload["id"]
+
+
+def test_a_key_that_s3_is_busy_with_is_tried_again(stack: Stack) -> None:
+    key = f"references/{uuid4()}"
+    with proxy_to(stack.endpoint) as proxy:
+        settings = Settings.from_environment(stack.environment("GenerateImage") | {"AWS_ENDPOINT_URL": proxy.url})
+        with closing(Deployment(settings)) as deployment:
+            proxy.inject(Fault("s3 PUT", "conflict", times=1))
+            assert deployment.bucket.create(key, b"one", "image/png", cache_control="private")
+            assert not deployment.bucket.create(key, b"two", "image/png", cache_control="private")
+            proxy.inject(Fault("s3 PUT", "conflict"))
+            with pytest.raises(Unavailable):
+                deployment.bucket.create(key, b"two", "image/png", cache_control="private")
+            assert deployment.bucket.get(key) == b"one"

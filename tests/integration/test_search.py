@@ -389,7 +389,7 @@ def test_a_writer_killed_between_segment_and_manifest_leaves_only_what_the_next_
     assert indexed(deployment) == set(ids)
 
 
-@pytest.mark.parametrize("kind", ["cut after", "cut before", "error", "throttle"])
+@pytest.mark.parametrize("kind", ["cut after", "cut before", "error", "throttle", "conflict"])
 def test_a_swap_whose_answer_is_lost_takes_effect_once(
     stack: Stack, deployment: Deployment, deploy: Callable[..., Deployment], alice: Caller, kind: Any
 ) -> None:
@@ -398,7 +398,7 @@ def test_a_swap_whose_answer_is_lost_takes_effect_once(
     with proxy_to(stack.endpoint) as proxy:
         unlucky = deploy(AWS_ENDPOINT_URL=proxy.url)
         fault = proxy.inject(Fault("s3 PUT search 2", kind, times=1))
-        assert unlucky.indexer.update(0, ids[1:], moments.to_text(NOW)) == 0
+        assert unlucky.indexer.update(0, ids[1:], moments.to_text(NOW)) == int(kind == "conflict")
         assert fault.met == 1
     assert indexed(deployment) == set(ids)
 

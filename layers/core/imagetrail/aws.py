@@ -35,6 +35,7 @@ _RETRIED_CODES = frozenset(
         "RequestLimitExceeded",
         "SlowDown",
         "ThrottlingException",
+        "TooManyRequestsException",
         "TransactionConflictException",
     }
 )

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from imagetrail import moments
+from imagetrail import moments, telemetry
+from imagetrail.aws import AwsError
 from imagetrail.callers import Caller
 from imagetrail.errors import Forbidden, ImagetrailError, Unavailable
 from imagetrail.history import HistoryQuery
@@ -100,7 +101,11 @@ class Batch:
             try:
                 if self.now() >= deadline:
                     raise Unavailable("There was no time left for this one. Please send it again.")
-                actions[action](caller, image_id)
+                try:
+                    actions[action](caller, image_id)
+                except AwsError as error:
+                    telemetry.log_defect(error, image_id)
+                    raise Unavailable from None
             except ImagetrailError as error:
                 return {"id": image_id, "status": error.status, "code": error.code, "detail": error.detail}
             return {"id": image_id, "status": 200, "code": None, "detail": None}

@@ -7,7 +7,8 @@ import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
-from imagetrail.aws import AwsError, Endpoint
+from imagetrail.aws import ATTEMPTS, AwsError, Endpoint
+from imagetrail.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -67,10 +68,16 @@ class Bucket:
     def create(self, key: str, body: bytes, content_type: str, *, cache_control: str) -> bool:
         """Stores `body` under a key that nothing is stored under; False if something is."""
         headers = {"content-type": content_type, "cache-control": cache_control, "if-none-match": "*"}
-        reply = self._endpoint.request("PUT", f"{self._prefix}/{quote(key)}", headers, body)
-        if reply.status not in (200, 412):
-            raise AwsError("s3", f"PUT answered {reply.status}", {})
-        return reply.status == 200
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                self._endpoint.pause_before(attempt)
+            reply = self.exchange("PUT", key, headers=headers, body=body)
+            if reply.status == 412:
+                return False
+            if reply.status != 409:  # S3 was busy with another write of this key, and knows no winner yet
+                _checked("PUT", reply)
+                return True
+        raise Unavailable
 
     def purge(self, prefix: str) -> None:
         """Deletes for good every version of every object whose key begins so."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from imagetrail import moments
+from imagetrail import moments, telemetry
 from imagetrail.aws import AwsError
 from imagetrail.errors import ImagetrailError, NotFound, Unavailable, recorded
 from imagetrail.records import is_free
@@ -117,12 +117,19 @@ class Submission:
         if not queued:
             return Outcome(self.generation.finish(pending, until - self.now()), balances, is_made_here=True)
         try:
-            self.queue.send(pending["id"])
-        except (AwsError, Unavailable):
+            self._send(pending["id"])
+        except Unavailable:
             self.generation.abandon(pending)
-            raise Unavailable from None
+            raise
         wait_until = min(until, self.now() + (preferences.wait or timedelta(0)))
         return Outcome(self._wait(pending, wait_until), balances, applied=preferences.applied)
+
+    def _send(self, image_id: str) -> None:
+        try:
+            self.queue.send(image_id)
+        except AwsError as error:
+            telemetry.log_defect(error, image_id)
+            raise Unavailable from None
 
     def _wait(self, pending: Item, until: datetime) -> Item:
         """The record when it is final, or as it is at `until`."""
@@ -137,7 +144,7 @@ class Submission:
         if record is None:
             raise NotFound("The image that this Idempotency-Key stands for is gone.", headers=REPLAYED)
         if record["status"] == "pending" and record.get("queued") and "claim" not in record:
-            self.queue.send(image_id)  # the first process may have died before it could
+            self._send(image_id)  # the first process may have died before it could
         try:
             return Outcome(_final(record), [], is_replay=True)
         except ImagetrailError as error:
