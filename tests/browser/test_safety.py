@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from urllib.request import urlopen
 
 import pytest
 from playwright.sync_api import Dialog, Page, expect
@@ -11,6 +12,8 @@ from playwright.sync_api import Dialog, Page, expect
 from tests.browser.api import Api
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.browser.conftest import Visit
     from tests.conftest import Service
 
@@ -23,6 +26,7 @@ ATTACKS = (
     "' onmouseover='alert(1)",
 )
 ATTACK = " ".join(ATTACKS)
+INJECTED = "[onerror], [onload], [onmouseover], img[src=x]"
 
 
 @pytest.fixture
@@ -54,7 +58,51 @@ def test_what_is_written_into_any_field_of_the_form_is_shown_as_it_is(visit: Vis
     expect(viewer.get_by_role("heading", name=ATTACKS[0])).to_have_text(ATTACK)
     expect(viewer).to_contain_text(f"Without: {ATTACK}")
     assert not alarmed
-    assert page.locator("[onerror], [onload], [onmouseover], img[src=x]").count() == 0
+    assert page.locator(INJECTED).count() == 0
+
+
+def test_what_is_searched_for_is_shown_as_it_is(visit: Visit, service: Service, alarmed: list[str]) -> None:
+    api = Api(service, "finder")
+    for attack in ATTACKS:
+        api.generate(attack)
+    page = visit(user="finder", prepare=lambda page: watched(page, alarmed))
+    for attack in ATTACKS:
+        page.get_by_role("searchbox", name="Search prompts").fill(attack)
+        found = page.locator(".caption").filter(has_text=attack)
+        expect(found.locator("mark").first).to_be_attached()
+    assert not alarmed
+    assert page.locator(INJECTED).count() == 0
+
+
+def test_what_is_written_into_a_dataset_is_shown_as_it_is(
+    visit: Visit, service: Service, alarmed: list[str], tmp_path: Path
+) -> None:
+    picture = tmp_path / f"{ATTACKS[0]}.webp"
+    with urlopen(Api(service, "keeper").generate("A cup")["image_url"]) as answer:
+        picture.write_bytes(answer.read())
+    page = visit("/?panel=datasets", user="keeper", prepare=lambda page: watched(page, alarmed))
+    page.get_by_role("button", name="New dataset").click()
+    editor = page.get_by_role("form", name="Dataset")
+    for label in ("Name", "Brand", "Vibe"):
+        editor.get_by_label(label).fill(ATTACK[:200])
+    editor.get_by_label("Unique visual elements").fill("\n".join(ATTACKS))
+    editor.get_by_role("button", name="Create").click()
+    page.locator("input[type=file]").set_input_files(picture)
+    expect(page.get_by_role("img", name=picture.name)).to_be_visible()
+    page.keyboard.press("Escape")
+    page.get_by_role("combobox", name="Dataset", exact=True).select_option(ATTACK[:200])
+    assert not alarmed
+    assert page.locator(INJECTED).count() == 0
+
+
+def test_what_is_no_token_is_no_more_than_that(visit: Visit, alarmed: list[str]) -> None:
+    page = visit(prepare=lambda page: watched(page, alarmed))
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_label("with a token").fill(ATTACK)
+    page.get_by_role("button", name="Use this token").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    assert not alarmed
+    assert page.locator(INJECTED).count() == 0
 
 
 def test_what_is_stored_or_in_the_address_is_shown_as_it_is(visit: Visit, service: Service, alarmed: list[str]) -> None:
