@@ -71,7 +71,7 @@ demo: .venv/run  ## fill a running `make run` with three months of a brand's ima
 	@$(PY) -m local.demo
 
 test: .venv/test build/web/index.html web/node_modules/axe-core  ## unit, integration, end-to-end and browser tests
-	$(PY) -m pytest tests/unit tests/integration tests/e2e tests/browser
+	$(PY) -m pytest -n 2 --dist loadfile tests/unit tests/integration tests/e2e tests/browser
 
 unit: .venv/test .venv/web  ## the tests that need no socket
 	$(PY) -m pytest tests/unit

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tests.bench.processes import Stub
     from tests.bench.rows import Effort
 
+_IMAGES = 10_000
 STEP = 90  # pixels a frame: a brisk turn of the wheel
 _SCROLL = """async ([frames, step]) => {
   const times = [];
@@ -42,10 +43,8 @@ def _scrolling(frames: int) -> Iterator[Row]:
     with sync_playwright() as playwright:
         browser = launched(playwright)
         page = browser.new_page(viewport={"width": 1440, "height": 900})
-        page.route("**/*", endless.answer)
-        page.goto(endless.GALLERY)
-        page.locator(".tile").first.wait_for()
-        endless.scroll_to_the_end(page)
+        endless.open_gallery(page, _IMAGES)
+        endless.scroll_to_the_end(page, _IMAGES)
         page.evaluate("scrollTo(0, document.documentElement.scrollHeight / 3)")
         page.wait_for_timeout(500)
         session = page.context.new_cdp_session(page)
@@ -55,7 +54,7 @@ def _scrolling(frames: int) -> Iterator[Row]:
         after = _metrics(session)
         elements = page.evaluate("document.querySelectorAll('*').length")
         browser.close()
-    what = f"gallery, {endless.IMAGES:,} images"
+    what = f"gallery, {_IMAGES:,} images"
     busy = {name: (after[name] - before[name]) / frames * 1000 for name in ("TaskDuration", "ScriptDuration")}
     cuts = quantiles(times, n=100)
     yield Row(f"{what}: elements in the document", "", elements)

@@ -9,14 +9,21 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from local.template import ROOT
+from local.testing import Service, running
 from local.token import token
 from tests.browser.chromium import launched
-from tests.conftest import Service
 
 SCREENSHOTS = ROOT / "build" / "screenshots"
 _PATIENCE = 30_000  # milliseconds
 
 Visit = Callable[..., Page]
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service of the pages' own: what other tests make public does not show in them."""
+    with running(tmp_path_factory.mktemp("pages")) as service:
+        yield service
 
 
 @pytest.fixture(scope="module")

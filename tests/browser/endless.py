@@ -1,4 +1,4 @@
-"""A history of 10,000 images that nobody made, for what only shows when there are many."""
+"""A history of images that nobody made, for what only shows when there are many."""
 
 import json
 from typing import Any
@@ -9,28 +9,34 @@ from playwright.sync_api import Page, Route
 from imagetrail.records import COLUMNS
 from local import site
 
-IMAGES = 10_000
 _ORIGIN = "http://gallery.test"
-GALLERY = f"{_ORIGIN}/index.html"
+_GALLERY = f"{_ORIGIN}/index.html"
 _RATIOS = ("16:9", "3:4", "1:1", "4:3", "9:16", "3:2", "21:9", "2:3")
 
 
-def scroll_to_the_end(page: Page) -> None:
+def open_gallery(page: Page, images: int) -> None:
+    """The gallery over a history of so many."""
+    page.route("**/*", lambda route: _answer(route, images))
+    page.goto(_GALLERY)
+    page.locator(".tile").first.wait_for()
+
+
+def scroll_to_the_end(page: Page, images: int) -> None:
     """Until all of it is loaded, and the last of it shown."""
-    while page.locator(f"[aria-posinset='{IMAGES}']").count() == 0:
+    while page.locator(f"[aria-posinset='{images}']").count() == 0:
         page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
         page.wait_for_timeout(20)
 
 
-def answer(route: Route) -> None:
+def _answer(route: Route, total: int) -> None:
     """A front door without a service: the built pages, one picture for all, and a history without an end of work."""
     address = urlsplit(route.request.url)
     path = address.path.removeprefix("/")
     if address.path == "/ai/generated-images":
         query = parse_qs(address.query)
         start, limit = int(query.get("cursor", ["0"])[0]), int(query["limit"][0])
-        images = [_record(number) for number in range(start, min(start + limit, IMAGES))]
-        following = str(start + limit) if start + limit < IMAGES else None
+        images = [_record(number, total) for number in range(start, min(start + limit, total))]
+        following = str(start + limit) if start + limit < total else None
         page = {"images": images, "count": len(images), "offset": start, "limit": limit, "next_cursor": following}
         route.fulfill(status=200, content_type="application/json", body=json.dumps(page))
     elif path.startswith("thumbnails/"):
@@ -41,10 +47,10 @@ def answer(route: Route) -> None:
         route.fulfill(status=404, content_type="application/problem+json", body="{}")
 
 
-def _record(number: int) -> dict[str, Any]:
+def _record(number: int, total: int) -> dict[str, Any]:
     ratio = _RATIOS[number % len(_RATIOS)]
     wide, high = map(int, ratio.split(":"))
-    day = IMAGES - number
+    day = total - number
     return dict.fromkeys(COLUMNS) | {
         "id": f"00000000-0000-7000-8000-{number:012}",
         "prompt": f"Picture {number}, " + "with a prompt of usual length, " * 6,

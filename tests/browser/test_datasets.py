@@ -93,7 +93,7 @@ def test_a_deleted_dataset_leaves_its_images(visit: Visit, service: Service) -> 
     page = visit("/?panel=datasets", user="leaver")
     page.on("dialog", agree)
     page.get_by_role("button", name="Short-lived").click()
-    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("form", name="Dataset").get_by_role("button", name="Delete").click()
     expect(page.get_by_role("status").filter(has_text="is being deleted")).to_be_visible()
     expect(page.get_by_role("button", name="Short-lived")).to_have_count(0)
     page.keyboard.press("Escape")

@@ -445,8 +445,9 @@ def test_what_the_stream_never_told_is_mended(
 
 def test_of_two_rebuilds_the_later_one_wins(deployment: Deployment, deploy: Callable[..., Deployment]) -> None:
     other = deploy().search_rebuild
+    meanwhile = [other.run]
     with pytest.raises(OvertakenError):
-        deployment.search_rebuild.run(lambda _read: other.run())
+        deployment.search_rebuild.run(lambda _read: meanwhile and meanwhile.pop()())
 
 
 def test_who_is_forgotten_while_somebody_else_is_can_be_forgotten_again(
