@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from cli.objects import IMAGES, Objects
 from imagetrail import moments, provenance
+from imagetrail.answers import Image
 from imagetrail.aws import AwsError
 from imagetrail.dynamo import ConditionFailedError, Expression
 from imagetrail.ledger import Days
@@ -34,7 +35,7 @@ from imagetrail.records import (
     tagged_owner,
     thumbnail_key,
 )
-from imagetrail.schemas import Image, messages
+from imagetrail.schemas import messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -18,8 +18,9 @@ from pydantic import (
 )
 
 from imagetrail import moments
+from imagetrail.answers import Image, ReferenceImage
 from imagetrail.records import COLUMNS
-from imagetrail.schemas import AspectRatio, Format, Id, Image, Quality, ReferenceImage, Resolution, messages
+from imagetrail.schemas import AspectRatio, Format, Id, Quality, Resolution, messages
 
 MAX_BYTES = 350_000
 """Of a record: an item of the tables may have 400 KB, with its keys."""

@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Any
 from pydantic.json_schema import models_json_schema
 from samtranslator.yaml_helper import yaml_parse
 
-from imagetrail import openapi_document, schemas
+from imagetrail import answers, openapi_document, schemas
 from imagetrail.analytics.parameters import REPORT
 from imagetrail.errors import ImagetrailError, hierarchy
 from imagetrail.queries import Words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from pydantic import BaseModel
+    from pydantic.json_schema import JsonSchemaMode
 
     from imagetrail.endpoints import Endpointed
 
@@ -47,11 +50,7 @@ def build() -> dict[str, Any]:
     used: set[str] = {"Problem"}
     for path, method, function, handler in routes():
         paths.setdefault(path, {})[method] = _operation(path, function, handler, used)
-    inputs = {name for name in used if issubclass(getattr(schemas, name), schemas.RequestBody)}
-    _, definitions = models_json_schema(
-        [(getattr(schemas, name), "validation" if name in inputs else "serialization") for name in sorted(used)],
-        ref_template=f"{_SCHEMAS}/{{model}}",
-    )
+    _, definitions = models_json_schema([_model(name) for name in sorted(used)], ref_template=f"{_SCHEMAS}/{{model}}")
     components = definitions["$defs"]
     components["Problem"]["properties"]["code"]["enum"] = [error.code for error in hierarchy()]
     return {
@@ -127,14 +126,20 @@ def _form(parameter: str) -> dict[str, Any]:
     return {"user_id": {}, REPORT.name: REPORT.schema}.get(parameter, {"format": "uuid"})
 
 
+def _model(name: str) -> tuple[type[BaseModel], JsonSchemaMode]:
+    if hasattr(answers, name):
+        return getattr(answers, name), "serialization"
+    return getattr(schemas, name), "validation"
+
+
 def _answer(name: str, used: set[str]) -> dict[str, Any]:
     name, *files = [part for part in name.split() if "/" not in part] + [part for part in name.split() if "/" in part]
     if "/" in name:
         return {"description": "A file", "content": {media_type: {} for media_type in (name, *files)}}
-    if not hasattr(schemas, name):
+    if not hasattr(answers, name):
         return {"description": name, "content": {"application/json": {"schema": {"type": "object"}}}}
     used.add(name)
-    description = (getattr(schemas, name).__doc__ or name).strip()
+    description = (getattr(answers, name).__doc__ or name).strip()
     return {
         "description": description,
         **({"headers": _TAGGED[name]} if name in _TAGGED else {}),

@@ -17,7 +17,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from imagetrail import provenance
-from imagetrail.schemas import (
+from imagetrail.answers import (
     BatchResult,
     Dataset,
     DatasetPage,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from imagetrail.schemas import Job
+from imagetrail.answers import Job
 from tests.e2e.test_api import Client, anonymous, sign_in
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from imagetrail.schemas import Dataset, ReferenceUpload
+from imagetrail.answers import Dataset, ReferenceUpload
 from local.token import token
 from tests.e2e.test_api import Answer, Client
 from tests.integration.uploads import fetch, picture, post

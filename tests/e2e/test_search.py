@@ -15,7 +15,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from imagetrail.schemas import SearchPage
+from imagetrail.answers import SearchPage
 from imagetrail.search import manifest
 from imagetrail.search.engine import View
 from imagetrail.settings import Settings

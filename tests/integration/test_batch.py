@@ -12,10 +12,11 @@ from uuid import uuid4
 
 import pytest
 
+from imagetrail.answers import Job
 from imagetrail.callers import ANONYMOUS, Caller
 from imagetrail.errors import Forbidden, NotFound, Unauthenticated, Unavailable
 from imagetrail.history import HistoryQuery
-from imagetrail.schemas import BatchRequest, Job
+from imagetrail.schemas import BatchRequest
 from imagetrail.settings import Settings
 from imagetrail.wiring import Deployment
 from tests.integration.fault_proxy import Fault, Kind, Proxy, proxy_to

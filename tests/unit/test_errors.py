@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from imagetrail import errors, http, openapi_document, schemas
+from imagetrail import answers, errors, http, openapi_document
 from imagetrail.errors import ImagetrailError, hierarchy
 
 EVERY = list(hierarchy())
@@ -69,7 +69,7 @@ def test_every_error_has_the_same_shape(kind: type[ImagetrailError]) -> None:
         "code": kind.code,
         "request_id": "request-1",
     }
-    schemas.Problem.model_validate(body)
+    answers.Problem.model_validate(body)
     assert headers["content-type"] == "application/problem+json"
     assert headers["cache-control"] == "no-store"
     assert ("www-authenticate" in headers) is (kind.status == 401)

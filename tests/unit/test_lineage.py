@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imagetrail import lineage
+from imagetrail.answers import Lineage
 from imagetrail.callers import ANONYMOUS, Caller
 from imagetrail.dynamo import Page
 from imagetrail.errors import NotFound
 from imagetrail.history import History
 from imagetrail.records import index_keys
-from imagetrail.schemas import Lineage
 
 if TYPE_CHECKING:
     from imagetrail.dynamo import Expression, Item

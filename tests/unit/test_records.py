@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from imagetrail import datasets, provenance, records, schemas
+from imagetrail import answers, datasets, provenance, records, schemas
 from imagetrail.callers import owner_of
 from imagetrail.containers import BrokenContainer
 from imagetrail.queries import LIST_IMAGES
@@ -61,9 +61,9 @@ def record() -> Record:
 
 def test_the_answer_has_every_column_and_nothing_internal(record: Record) -> None:
     seen = records.public(record, "https://pictures.example")
-    assert set(seen) == set(records.COLUMNS) == set(schemas.Image.model_fields)
+    assert set(seen) == set(records.COLUMNS) == set(answers.Image.model_fields)
     assert set(seen) >= SEED_COLUMNS == set(records.SEED_COLUMNS)
-    schemas.Image.model_validate(seen)
+    answers.Image.model_validate(seen)
 
 
 def test_the_answer_has_urls_that_open(record: Record) -> None:
@@ -81,10 +81,10 @@ def test_what_was_never_written_has_a_value(record: Record) -> None:
 
 def test_answers_name_the_same_words_as_requests() -> None:
     assert set(schemas.GenerateRequest.model_fields) <= set(records.COLUMNS)
-    assert set(datasets.COLUMNS) == set(schemas.Dataset.model_fields)
+    assert set(datasets.COLUMNS) == set(answers.Dataset.model_fields)
     status = next(parameter for parameter in LIST_IMAGES if parameter.name == "status")
     assert status.schema["enum"] == [*records.STATUSES, records.DELETED, "all"]
-    assert schemas.Image.model_json_schema()["properties"]["status"]["enum"] == list(records.STATUSES)
+    assert answers.Image.model_json_schema()["properties"]["status"]["enum"] == list(records.STATUSES)
     assert set(records.MIME) == {"png", "jpg", "webp"}
 
 

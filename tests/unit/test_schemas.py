@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 from pydantic import ValidationError
 
-from imagetrail import models, schemas
+from imagetrail import answers, models, schemas
 from imagetrail.fitting import LONGER_SIDE
 from imagetrail.schemas import DatasetChanges, DatasetFields, GenerateRequest, messages
 
@@ -92,7 +92,7 @@ def test_messages_never_repeat_what_was_sent() -> None:
 
 def test_the_answer_of_a_generation_has_the_names_of_old() -> None:
     fields = {"id", "image_url", "caption", "prompt_used", "dataset_id", "style", "aspect_ratio", "quality", "format"}
-    assert fields | {"resolution", "reference_images_count"} <= set(schemas.GeneratedImage.model_fields)
+    assert fields | {"resolution", "reference_images_count"} <= set(answers.GeneratedImage.model_fields)
 
 
 @pytest.mark.parametrize("written", ["{%s}", "urn:uuid:%s", "%s ", " %s"])

@@ -122,7 +122,7 @@ class Response:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """What a route takes and gives. `body` is a model of `schemas`, answers are names of models there.
+    """What a route takes and gives. `body` is a model of `schemas`, answers are names of models of `answers`.
 
     `problems` are the error statuses beyond those that every such route has. A route that is `public` answers
     everybody alike, and looks at no token. One that `submits` honours Idempotency-Key and Prefer, one that is
