@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from tests.bench.processes import Stub
     from tests.bench.rows import Effort
 
-_IMAGES = 10_000
 STEP = 90  # pixels a frame: a brisk turn of the wheel
 _SCROLL = """async ([frames, step]) => {
   const times = [];
@@ -36,15 +35,15 @@ def rows(_stub: Stub, effort: Effort) -> list[Row]:
     """Sizes of both pages, then the gallery with everything loaded."""
     names = {"index.html": "gallery", "dashboard.html": "dashboard"}
     weights = [Row(f"{names[page]}: first load, compressed", "kB", pages.weight(page) / 1000) for page in pages.PAGES]
-    return [*weights, *_scrolling(60 * effort.images)]
+    return [*weights, *_scrolling(60 * effort.images, effort.scrolled)]
 
 
-def _scrolling(frames: int) -> Iterator[Row]:
+def _scrolling(frames: int, images: int) -> Iterator[Row]:
     with sync_playwright() as playwright:
         browser = launched(playwright)
         page = browser.new_page(viewport={"width": 1440, "height": 900})
-        endless.open_gallery(page, _IMAGES)
-        endless.scroll_to_the_end(page, _IMAGES)
+        endless.open_gallery(page, images)
+        endless.scroll_to_the_end(page, images)
         page.evaluate("scrollTo(0, document.documentElement.scrollHeight / 3)")
         page.wait_for_timeout(500)
         session = page.context.new_cdp_session(page)
@@ -54,7 +53,7 @@ def _scrolling(frames: int) -> Iterator[Row]:
         after = _metrics(session)
         elements = page.evaluate("document.querySelectorAll('*').length")
         browser.close()
-    what = f"gallery, {_IMAGES:,} images"
+    what = f"gallery, {images:,} images"
     busy = {name: (after[name] - before[name]) / frames * 1000 for name in ("TaskDuration", "ScriptDuration")}
     cuts = quantiles(times, n=100)
     yield Row(f"{what}: elements in the document", "", elements)

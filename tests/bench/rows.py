@@ -41,6 +41,7 @@ class Effort:
     warm_blocks: int
     calls_per_block: int
     images: int
+    scrolled: int
     erased: int
     folded: tuple[int, ...]
 
@@ -51,11 +52,19 @@ FULL = Effort(
     warm_blocks=5,
     calls_per_block=60,
     images=12,
+    scrolled=10_000,
     erased=10_000,
     folded=(25_000, 100_000),
 )
 QUICK = Effort(
-    cold_rounds=3, warm_rounds=2, warm_blocks=3, calls_per_block=15, images=2, erased=500, folded=(2_000, 8_000)
+    cold_rounds=3,
+    warm_rounds=2,
+    warm_blocks=3,
+    calls_per_block=15,
+    images=2,
+    scrolled=2_000,
+    erased=500,
+    folded=(2_000, 8_000),
 )
 
 
