@@ -216,7 +216,7 @@ def test_what_does_not_rank_comes_newest_first(deployment: Deployment, alice: Ca
     ids = [put(deployment, alice, "a fox", LONG_AGO + timedelta(minutes=n)) for n in range(BLOCK + 2)]
     deployment.indexer.update(0, ids, moments.to_text(NOW))
     page = deployment.search.page(alice, SearchQuery(q=q, limit=2), "")
-    assert [image["id"] for image in page["images"]] == [ids[-1], ids[-2]]
+    assert [(image["id"], image["score"]) for image in page["images"]] == [(ids[-1], None), (ids[-2], None)]
 
 
 def test_a_cursor_is_bound_to_its_caller_and_query(deployment: Deployment, alice: Caller) -> None:

@@ -164,7 +164,7 @@ class Fragment(_Answer):
 class FoundImage(Image):
     """The record of one generation, and why it was found."""
 
-    score: float | None = Field(description="How relevant it is; null when sorted by time")
+    score: float | None = Field(description="How relevant it is; null by time, and where nothing ranks")
     snippet: list[Fragment] = Field(description="The part of the prompt that matched, in order: plain text, no markup")
 
 

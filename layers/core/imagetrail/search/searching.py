@@ -93,13 +93,15 @@ class Search:
         scope = _scope(caller, asked, sees_all=sees_all)
         place = None if asked.cursor is None else _place(asked.cursor, scope)
         query = parse(asked.q).with_datasets(lambda text: self._datasets(caller, text))
+        by_relevance = asked.sort == "relevance" and query.ranks
         found = _Found(self, caller, asked, query, place, None if sees_all else caller.owner)
-        shown = list(islice(found, asked.limit + 1))
+        walk = found.by_relevance() if by_relevance else found.by_time()
+        shown = list(islice(found.verified(walk), asked.limit + 1))
         fit = fitting([record for _, _, record in shown], asked.limit)
         return {
             "images": [
                 public(record, public_url)
-                | {"score": round(hit.score, 4) if asked.sort == "relevance" else None}
+                | {"score": round(hit.score, 4) if by_relevance else None}
                 | {"snippet": snippet(query, record.get("prompt") or "")}
                 for _, hit, record in shown[:fit]
             ],
@@ -133,7 +135,7 @@ class Search:
 
 
 class _Found:
-    """The verified hits after a place, best first, read as far as they are asked for."""
+    """The hits after a place, in either order, read as far as they are asked for."""
 
     def __init__(
         self,
@@ -152,18 +154,17 @@ class _Found:
         self._since = self._unseen() if place is None else place.since
         self._fresh = self._fresh_hits()
 
-    def __iter__(self) -> Iterator[tuple[_Place, Hit, Item]]:
-        by_relevance = self._asked.sort == "relevance" and self._query.ranks
-        walk = self._by_relevance() if by_relevance else self._by_time()
+    def verified(self, walk: Iterator[tuple[_Place, Hit]]) -> Iterator[tuple[_Place, Hit, Item]]:
+        """The hits that are still to be shown, with their records."""
         batch: list[tuple[_Place, Hit]] = []
         for candidate in walk:
             batch.append(candidate)
             if len(batch) > self._asked.limit:
-                yield from self._verified(batch)
+                yield from self._read(batch)
                 batch = []
-        yield from self._verified(batch)
+        yield from self._read(batch)
 
-    def _verified(self, batch: list[tuple[_Place, Hit]]) -> Iterator[tuple[_Place, Hit, Item]]:
+    def _read(self, batch: list[tuple[_Place, Hit]]) -> Iterator[tuple[_Place, Hit, Item]]:
         ids = [hit.id for _, hit in batch]
         records = self._search.dynamo.get_many(self._search.images_table, ids) if ids else {}
         for place, hit in batch:
@@ -182,7 +183,8 @@ class _Found:
             and (record.get("favorite") or not asked.favorite)
         )
 
-    def _by_relevance(self) -> Iterator[tuple[_Place, Hit]]:
+    def by_relevance(self) -> Iterator[tuple[_Place, Hit]]:
+        """The most relevant first, in blocks."""
         place = self._place
         first = 0 if place is None else place.block
         for block in range(first, MAX_BLOCKS):
@@ -208,7 +210,7 @@ class _Found:
         hits += self._fresh.values() if block == 0 else ()
         return sorted(hits, key=lambda hit: (-hit.score, -hit.created, hit.id)), len(held) < depth
 
-    def _by_time(self) -> Iterator[tuple[_Place, Hit]]:
+    def by_time(self) -> Iterator[tuple[_Place, Hit]]:
         """Newest first. What was created in one microsecond is read as a whole, for the engine does not order it."""
         newest = self._until if self._place is None else self._place.created
         passed = (-newest, "" if self._place is None else self._place.id)
