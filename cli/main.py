@@ -214,12 +214,19 @@ def sql(parts: Opened, file: IO[str] | None, query: str | None, *, as_csv: bool)
     record, and `day` such as 2026-11-22, by which it is partitioned: a condition on it keeps a query cheap. It holds
     what the hourly fold has seen.
     """
-    from cli.sql import as_table, write_csv
+    from cli.sql import as_table, is_question, write_csv
     from imagetrail.analytics.athena import QueryFailedError
 
-    text = file.read() if file else query
+    try:
+        text = file.read() if file else query
+    except UnicodeDecodeError:
+        raise Trouble("the file is not UTF-8, so it is no query") from None
     if text is None or (file and query):
         raise Trouble("give either a FILE with a query or --query")
+    if not is_question(text):
+        raise Trouble(
+            "that is no question: one SELECT, WITH, VALUES, SHOW, DESCRIBE or EXPLAIN, without another after it"
+        )
     try:
         answer = parts.deployment.athena.run(text)
     except QueryFailedError as error:

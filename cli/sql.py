@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
+import re
 from typing import IO, TYPE_CHECKING
+
+from imagetrail.spreadsheet import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -12,6 +15,14 @@ if TYPE_CHECKING:
 
 SHOWN = 1_000
 _WIDEST = 60
+_QUOTED_OR_SAID = re.compile(r"""'[^']*'|"[^"]*"|--[^\n]*|/\*.*?\*/""", re.DOTALL)
+_QUESTION = re.compile(r"[\s(]*(select|with|values|show|describe|explain)\b[^;]*;?\s*", re.IGNORECASE)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+def is_question(query: str) -> bool:
+    """Whether it is one statement, and of those that change nothing."""
+    return _QUESTION.fullmatch(_QUOTED_OR_SAID.sub(" ", query)) is not None
 
 
 def as_table(answer: Answer) -> Iterator[str]:
@@ -28,14 +39,16 @@ def as_table(answer: Answer) -> Iterator[str]:
 
 
 def write_csv(answer: Answer, file: IO[str]) -> None:
-    """All rows, under a header."""
+    """All rows, under a header. A text that a spreadsheet would run is kept from it."""
     writer = csv.writer(file)
     writer.writerow([column.name for column in answer.columns])
-    writer.writerows(answer.rows)
+    for row in answer.rows:
+        told = zip(row, answer.columns, strict=True)
+        writer.writerow([value if value is None or column.is_number else harmless(value) for value, column in told])
 
 
 def _cell(value: str | None) -> str:
-    text = "" if value is None else " ".join(value.split())
+    text = "" if value is None else _CONTROL.sub("\N{REPLACEMENT CHARACTER}", " ".join(value.split()))
     return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 1]}…"
 
 

@@ -1,4 +1,4 @@
-"""Where tokens come from when it is not the stack's own user pool, looked at before anybody has to wonder."""
+"""Where tokens come from, and which secrets are missing, looked at before anybody has to wonder."""
 
 import shlex
 from collections.abc import Mapping
@@ -10,6 +10,12 @@ from local.stack import Stack
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")  # as imagetrail.tokens has it
 _OF_THE_COMMAND = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
+_SECRETS = {
+    "AUTH_SECRET_NAME": ("ListImages", "tokens signed with it are refused"),
+    "WEBHOOK_SECRET_NAME": ("ReceiveUserDeleted", "users whom the issuer deletes stay"),
+    "STABILITY_SECRET_NAME": ("GenerateImage", "images of Stability AI fail"),
+    "GEMINI_SECRET_NAME": ("GenerateImage", "images of Gemini fail"),
+}
 
 
 def check(parameters: Mapping[str, str]) -> None:
@@ -19,18 +25,20 @@ def check(parameters: Mapping[str, str]) -> None:
         raise InvalidParameterError(f"AUTH_ISSUER={issuer} is refused: plain http is for this machine only; use https")
 
 
-def warning(stack: Stack) -> str:
-    """What to do about a shared secret that is named and does not exist, if that is so."""
-    name = stack.environment("ListImages")["AUTH_SECRET_NAME"]
-    if not name:
-        return ""
-    try:
-        stack.client("secretsmanager").get_secret_value(SecretId=name)
-    except ClientError:
-        account = " ".join(f"{variable}={CREDENTIALS[variable]}" for variable in _OF_THE_COMMAND)
-        return (
-            f"AUTH_SECRET_NAME={name} names no secret, and tokens signed with it are refused until it exists: "
-            f"{account} aws secretsmanager create-secret --endpoint-url {stack.endpoint} "
-            f"--name {shlex.quote(name)} --secret-string YOUR-SECRET"
-        )
-    return ""
+def warnings(stack: Stack) -> list[str]:
+    """What to do about secrets that are named and do not exist."""
+    secrets = stack.client("secretsmanager")
+    account = " ".join(f"{variable}={CREDENTIALS[variable]}" for variable in _OF_THE_COMMAND)
+    said = []
+    for variable, (function, refused) in _SECRETS.items():
+        if not (name := stack.environment(function)[variable]):
+            continue
+        try:
+            secrets.get_secret_value(SecretId=name)
+        except ClientError:
+            said.append(
+                f"{variable}={name} names no secret, and {refused} until it exists: "
+                f"{account} aws secretsmanager create-secret --endpoint-url {stack.endpoint} "
+                f"--name {shlex.quote(name)} --secret-string YOUR-SECRET"
+            )
+    return said

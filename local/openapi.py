@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from importlib import import_module
+from inspect import cleandoc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,7 +90,7 @@ def routes() -> Iterator[tuple[str, str, str, Endpointed]]:
 
 
 def _operation(path: str, function: str, handler: Endpointed, used: set[str]) -> dict[str, Any]:
-    operation, summary = handler.operation, (handler.__doc__ or "").strip()
+    operation, summary = handler.operation, cleandoc(handler.__doc__ or "")
     parameters = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"} | _form(name)}
         for name in re.findall(r"{(\w+)}", path)
@@ -139,7 +140,7 @@ def _answer(name: str, used: set[str]) -> dict[str, Any]:
     if not hasattr(answers, name):
         return {"description": name, "content": {"application/json": {"schema": {"type": "object"}}}}
     used.add(name)
-    description = (getattr(answers, name).__doc__ or name).strip()
+    description = cleandoc(getattr(answers, name).__doc__ or name)
     return {
         "description": description,
         **({"headers": _TAGGED[name]} if name in _TAGGED else {}),

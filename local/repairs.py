@@ -70,10 +70,21 @@ def _stage(name: str, properties: Properties, client: Client) -> None:
         client("apigatewayv2").update_stage(ApiId=properties["ApiId"], StageName=name, DefaultRouteSettings=settings)
 
 
+def _lake_table(name: str, properties: Properties, client: Client) -> None:
+    """A table of the lake holds nothing itself: one that somebody dropped is as good anew."""
+    glue = client("glue")
+    database = properties["DatabaseName"]
+    try:
+        glue.get_table(DatabaseName=database, Name=name)
+    except glue.exceptions.EntityNotFoundException:
+        glue.create_table(DatabaseName=database, TableInput=properties["TableInput"])
+
+
 _REPAIRS: dict[str, Callable[[str, Properties, Client], None]] = {
     "AWS::ApiGatewayV2::Api": _api,
     "AWS::ApiGatewayV2::Stage": _stage,
     "AWS::DynamoDB::Table": _table,
+    "AWS::Glue::Table": _lake_table,
     "AWS::Lambda::Function": _function,
     "AWS::S3::Bucket": _bucket,
 }

@@ -50,7 +50,7 @@ def run(folder: Folder) -> None:
             folder.remember(runtime)
             _announce(runtime, folder)
             _fold_again(stack)
-            if words := identity.warning(stack):
+            for words in identity.warnings(stack):
                 print(f"imagetrail: {words}", file=sys.stderr, flush=True)
             with _catching_up(stack):
                 asyncio.run(_serve(stack, listener, machine))

@@ -58,6 +58,7 @@ def test_what_was_made_is_reported_to_who_made_it(service: Service) -> None:
     assert (status, kind) == (200, "text/csv; charset=utf-8")
     rows = list(csv.DictReader(io.StringIO(body.decode())))
     assert ("style", "oil", "2") in [(row["setting"], row["value"], row["images"]) for row in rows]
+    assert len(call(service, "/ai/analytics/prompts?format=csv&limit=2", bearer)[2].splitlines()) == 1 + 2
     everybody = json.loads(call(service, "/ai/analytics/users?limit=1000", token(service.folder, "root", ["admin"]))[2])
     assert user in [row["user_id"] for row in everybody["rows"]]
     assert user not in call(service, "/ai/analytics/users")[2].decode()

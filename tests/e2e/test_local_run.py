@@ -213,10 +213,12 @@ def test_the_settings_of_the_machine_have_no_say(tmp_path: Path) -> None:
 
 
 def test_a_shared_secret_that_does_not_exist_is_told_of(tmp_path: Path) -> None:
-    named = {"AUTH_SECRET_NAME": "shared secret"}
+    named = {"AUTH_SECRET_NAME": "shared secret", "WEBHOOK_SECRET_NAME": "hooks"}
     with running(tmp_path / "data", named) as service:
-        assert eventually(lambda: "--name 'shared secret' --secret-string" in service.log.read_text())
-        service.stack.client("secretsmanager").create_secret(Name="shared secret", SecretString="hush")
+        asked = [f"--name {name} --secret-string" for name in ("'shared secret'", "hooks")]
+        assert eventually(lambda: all(words in service.log.read_text() for words in asked))
+        for name in named.values():
+            service.stack.client("secretsmanager").create_secret(Name=name, SecretString="hush")
     with running(tmp_path / "data", named) as service:
         assert ask(f"{service.url}/ai/datasets")[0] == 200
         assert "create-secret" not in service.log.read_text()

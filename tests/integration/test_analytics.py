@@ -415,6 +415,12 @@ def test_a_range_can_be_folded_whether_touched_or_not(deployment: Deployment, tr
     assert text not in deployment.fold.store.touched()
 
 
+@pytest.mark.parametrize("days", [("yesterday", None), ("2026-11-02", "2026-11-01"), (None, "2026-13-01")])
+def test_what_is_no_range_of_days_is_refused(deployment: Deployment, days: tuple[str | None, str | None]) -> None:
+    with pytest.raises(ValueError, match=r"format|later|month"):
+        deployment.fold.run(*days)
+
+
 def test_a_day_that_fails_stops_no_other(deployment: Deployment, trail: Trail, day: date) -> None:
     days = [day, day + timedelta(days=1)]
     for one in days:
@@ -507,6 +513,21 @@ def test_a_range_that_makes_no_sense(deployment: Deployment, asked: dict[str, An
     with pytest.raises(Invalid) as raised:
         deployment.reports.get(ADMIN, ReportQuery(report="volume", **asked))
     assert [name for name, _ in raised.value.errors] == [field]
+
+
+def test_a_report_that_is_too_large_says_how_to_make_it_smaller(
+    deployment: Deployment, trail: Trail, day: date
+) -> None:
+    words = " ".join(f"word{number}" for number in range(12))
+    trail.write(record(at(day), prompt=words))
+    deployment.fold.fold(day.isoformat(), Folded())
+    assert len(report(deployment, "prompts", day, by="day")["rows"]) == 12
+    small = replace(deployment.reports, most_rows=11)
+    query = ReportQuery(report="prompts", from_=day, to=day + timedelta(days=1), by="day")
+    with pytest.raises(Invalid, match="too much") as raised:
+        small.get(ADMIN, query)
+    assert raised.value.errors[0][0] == "by"
+    assert len(small.get(ADMIN, replace(query, limit=11))["rows"]) == 11
 
 
 def test_quota_use(stack: Stack, trail: Trail, day: date) -> None:

@@ -262,7 +262,7 @@ def test_a_user_who_leaves_is_gone_from_everywhere(deployment: Deployment, alice
     assert counts["object_versions"] == 2 * 2 + 2 * 7 + 2 * 3 * 2
     assert (counts["reference_versions"], counts["export_versions"]) == (3, 1)
     assert counts["records_unlinked"] == 1
-    assert {entry["until"] for entry in done["receipt"]["kept"]} >= {"24 hours", "10 days", "35 days"}
+    assert {entry["until"] for entry in done["receipt"]["kept"]} >= {"24 hours", "5 days", "35 days"}
 
     record = deployment.history.get(bob, kept["id"], "")
     assert record["dataset_id"] is None

@@ -167,6 +167,17 @@ def test_a_deployment_that_fails_leaves_what_stood(tmp_path: Path, root: Path) -
         assert stack.environment("ListImages")["ANONYMOUS_HISTORY"] == "all"
 
 
+def test_a_table_of_the_lake_that_was_dropped_is_made_again(tmp_path: Path) -> None:
+    with deployed(tmp_path / "data") as stack:
+        tables = {"DatabaseName": stack.outputs["Lake"], "Name": "generated_images"}
+        glue = stack.client("glue")
+        before = glue.get_table(**tables)["Table"]
+        glue.delete_table(**tables)
+    with deployed(tmp_path / "data") as stack:
+        after = stack.client("glue").get_table(**tables)["Table"]
+    assert (after["StorageDescriptor"], after["Parameters"]) == (before["StorageDescriptor"], before["Parameters"])
+
+
 def test_a_table_with_items_is_not_made_anew(tmp_path: Path, root: Path) -> None:
     with deployed(tmp_path / "data", root=root) as stack:
         put(stack, "1")

@@ -63,7 +63,7 @@ _KEPT: Mapping[str, list[Item]] = {
         {
             "what": "answers to the SQL of administrators",
             "why": "they are in files with those of others; the bucket forgets them",
-            "until": "10 days",
+            "until": "5 days",
         },
         {"what": "hashes of idempotency keys", "why": "they name nobody", "until": "25 hours"},
         {

@@ -120,6 +120,12 @@ class Response:
         return {**answer, "body": body.decode()}
 
 
+def csv_file(name: str, content: bytes) -> Response:
+    """An answer that a browser saves under a name."""
+    headers = {"content-type": "text/csv; charset=utf-8", "content-disposition": f'attachment; filename="{name}"'}
+    return Response(200, content, headers)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
     """What a route takes and gives. `body` is a model of `schemas`, answers are names of models of `answers`.

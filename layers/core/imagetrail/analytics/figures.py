@@ -9,6 +9,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from imagetrail.analytics.rollup import measures, percentiles
+from imagetrail.spreadsheet import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -80,7 +81,9 @@ def as_csv(columns: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> bytes:
     text = io.StringIO()
     writer = csv.DictWriter(text, list(columns), restval="", extrasaction="ignore")
     writer.writeheader()
-    writer.writerows({name: _inert(value) for name, value in flat(row).items()} for row in rows)
+    for row in rows:
+        told = flat(row).items()
+        writer.writerow({name: harmless(value) if isinstance(value, str) else value for name, value in told})
     return text.getvalue().encode()
 
 
@@ -93,10 +96,6 @@ def flat(row: Mapping[str, Any]) -> dict[str, Any]:
         else:
             flattened[name] = value
     return flattened
-
-
-def _inert(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
 
 
 def _rate(part: int, whole: int) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from imagetrail import moments
@@ -67,7 +67,8 @@ class Fold:
         return len(days)
 
     def run(self, first: str | None = None, last: str | None = None) -> Folded:
-        """Folds what is touched, the newest day first; with a day or two, also every day between. Raises Unavailable.
+        """Folds what is touched, the newest day first; with a day or two, also every day between. Raises
+        Unavailable, and ValueError for what is no day such as 2026-02-02.
 
         A day that fails stops no other, and stays touched. No day is begun after five minutes, so that each has ten.
         """
@@ -125,7 +126,9 @@ class Fold:
             self.store.sweep(turn, swapped=swapped)
 
     def _between(self, first: str | None, last: str | None) -> list[str]:
-        low, high = first or _FIRST_DAY, last or _LAST_DAY
+        low, high = (date.fromisoformat(day).isoformat() for day in (first or _FIRST_DAY, last or _LAST_DAY))
+        if low > high:
+            raise ValueError("`from` must not be later than `to`")
         return [day for day in self.days.between(None, None) if low <= day <= high]
 
     def _spill(self, day: str, spill: Spill, without: frozenset[str]) -> dict[str, str]:

@@ -36,6 +36,7 @@ class Day:
         return day
 
 
+MOST_ROWS = 1_000
 REPORT = OneOf("report", tuple(SHAPES))
 REPORTS: tuple[Parameter, ...] = (
     Day("from"),
@@ -44,7 +45,7 @@ REPORTS: tuple[Parameter, ...] = (
     OneOf("sort", SORTS, "records"),
     OneOf("order", ("desc", "asc"), "desc"),
     Whole("min_records", 1, 1_000_000, 1),
-    Whole("limit", 1, 1_000, 50),
+    Whole("limit", 1, MOST_ROWS, 50),
     Opaque("user_id"),
     OneOf("format", ("json", "csv"), "json"),
 )

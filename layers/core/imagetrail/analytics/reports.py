@@ -28,6 +28,7 @@ Document = dict[str, Any]
 
 MOST_DAYS = 366
 _USUAL_DAYS = 30
+_MOST_ROWS = 10_000
 _OF_QUOTAS = ("days_active", "most_images_a_day", "days_at_limit")
 
 
@@ -84,11 +85,12 @@ class _Days(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reports:
-    """Two queries a report, whatever the number of records."""
+    """Two queries a report, whatever the number of records. `most_rows` of some 400 bytes fit into Lambda's answer."""
 
     store: Store
     anonymous_history: AnonymousHistory
     limits: Limits
+    most_rows: int = _MOST_ROWS
     now: Callable[[], datetime] = moments.utc_now
 
     def get(self, caller: Caller, query: ReportQuery) -> Document:
@@ -101,7 +103,7 @@ class Reports:
         tables = shape.tables if scope == EVERYBODY or shape.tables != ("users",) else ()
         rollups = {day: unpacked(held, tables) for day, held in packed.items()}
         now, before = days.within(rollups), days.before().within(rollups)
-        report = _Report(query, shape, scope, days, now, before, self.limits.user_daily_quota)
+        report = _Report(query, shape, scope, days, now, before, self.limits.user_daily_quota, self.most_rows)
         folds = [fold for fold in folds if fold["day"] >= days.first.isoformat()]
         document: Document = {
             "report": query.report,
@@ -164,6 +166,7 @@ class _Report:
     now: Mapping[str, Rollup]
     before: Mapping[str, Rollup]
     quota: int
+    most_rows: int
 
     def body(self) -> Document:
         """The rows, how many there are, and what they may lack."""
@@ -191,13 +194,19 @@ class _Report:
         ]
 
     def _by_period(self, keys: list[str]) -> list[Document]:
-        return [
+        rows = [
             self._row(key, table.rows[key], period, table.lacks.get(key, 0)) | self._extras(key, held)
             for period, held in self._periods().items()
             for table in (self._table(held),)
             for key in keys
             if key in table.rows
         ]
+        if len(rows) > self.most_rows:
+            detail = (
+                f"gives {len(rows)} rows, and an answer has at most {self.most_rows}: take longer periods, fewer days"
+            )
+            raise Invalid("That is too much for one answer.", errors=[("by", f"{detail} or a smaller limit")])
+        return rows
 
     def _row(self, key: str | None, cell: int, period: date | None = None, lacks: int = 0) -> Document:
         row: Document = {} if period is None else {"period": period.isoformat()}
