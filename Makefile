@@ -66,7 +66,7 @@ invoke: .venv/run  ## run one handler: make invoke FUNCTION=GetImage EVENT=tests
 
 sql: export SQL = $(value QUERY)
 sql: .venv/run  ## ask the lake: make sql FILE=sql/most_used_visual_elements.sql, or QUERY="select …"
-	@.venv/bin/imagetrail sql $(if $(STACK),--stack "$(STACK)") $(if $(QUERY),--query "$$SQL",$(FILE))
+	@.venv/bin/imagetrail sql $(if $(STACK),--stack "$(STACK)") $(if $(value QUERY),--query "$$SQL",$(FILE))
 
 demo: .venv/run  ## fill a running `make run` with three months of a brand's images
 	@$(PY) -m local.demo

@@ -49,7 +49,7 @@ def _faults(definition: dict[str, Any], value: str) -> list[str]:
         faults.append(f"it must be one of {', '.join(allowed)}")
     pattern = definition.get("AllowedPattern")
     if pattern and not re.fullmatch(pattern, value):
-        faults.append(f"it must match {pattern}")
+        faults.append(definition.get("ConstraintDescription") or f"it must match {pattern}")
     for bound, length in (("MinLength", len(value)), ("MaxLength", len(value))):
         if bound in definition and _outside(bound, length, definition[bound]):
             faults.append(f"its length must be at {_words(bound)} {definition[bound]}")

@@ -84,6 +84,7 @@ def test_every_report_answers_everybody(service: Service, report: str) -> None:
         ("models?from=2026-02-30", "from", "must be a date such as"),
         ("models?from=1999-12-31", "from", "not before the year 2000"),
         ("models?from=2020-01-01&to=2026-01-01", "to", "must be at most 366 days after from"),
+        ("models?from=2000-01-01", "from", "give `to`, at most 366 days later"),
         ("models?by=decade", "by", "must be one of day, week, month"),
         ("models?sort=beauty", "sort", "must be one of records"),
         ("models?dimension=model", "dimension", "is not a known query parameter"),

@@ -91,7 +91,7 @@ class Request:
         try:
             return parameter.parse(self.event["pathParameters"][parameter.name])
         except ValueError as error:
-            raise Invalid("There is no such path.", errors=[(parameter.name, str(error))]) from None
+            raise Invalid("The path has a value that is not known.", errors=[(parameter.name, str(error))]) from None
 
     def path_id(self, name: str) -> str:
         """The UUID at `{name}` of the route's path. Raises Invalid."""

@@ -143,7 +143,8 @@ class Reports:
             raise Invalid("These days are still to come.", errors=[("from", "must be today or earlier")])
         if (end - first).days > MOST_DAYS:
             detail = f"must be at most {MOST_DAYS} days after from; it is {(end - first).days}"
-            raise Invalid("The range is too long.", errors=[("to", detail)])
+            late = ("from", f"lies {(end - first).days} days back: give `to`, at most {MOST_DAYS} days later")
+            raise Invalid("The range is too long.", errors=[("to", detail) if query.to else late])
         return _Days(first, end)
 
     def _limits(self) -> Document:
