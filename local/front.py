@@ -139,7 +139,8 @@ class FrontDoor:
             raise _of_the_gateway(reply.status)
         if _as_answered(reply) > MAX_ANSWER:
             raise _of_the_gateway(500)
-        kept = [(name, value) for name, value in reply.headers if name not in _OF_THE_CONNECTION - {"content-length"}]
+        dropped = _OF_THE_CONNECTION - {"content-length"} | {"date"}  # the front door says its own
+        kept = [(name, value) for name, value in reply.headers if name not in dropped]
         return reply._replace(headers=kept)
 
     def _is_signed(self, request: Request) -> bool:

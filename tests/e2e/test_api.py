@@ -428,3 +428,16 @@ def test_the_document_is_served(anonymous: Client) -> None:
     document = anonymous.get("/ai/openapi.json")
     assert document.json["openapi"] == "3.1.0"
     assert set(document.json["paths"]) >= {"/ai/generate", "/ai/generated-images", "/ai/generated-images/{image_id}"}
+
+
+@pytest.mark.parametrize("path", ["/", "/ai/models", "/ai/nothing"])
+def test_every_header_comes_once(service: Service, path: str) -> None:
+    where = urlsplit(service.url)
+    connection = HTTPConnection(where.hostname or "", where.port, timeout=30)
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    names = [name.lower() for name, _ in answer.getheaders()]
+    assert "date" in names
+    assert len(names) == len(set(names))
