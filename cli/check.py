@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from cli.legible import illegible
 from cli.objects import IMAGES, THUMBNAILS, Objects
 from imagetrail.dynamo import from_attributes
 from imagetrail.ledger import Days
@@ -41,13 +42,14 @@ class Finding(NamedTuple):
 
 @dataclass(slots=True)
 class Check:
-    """One comparison. `deep` also reads every image."""
+    """One comparison. `deep` also reads every image. `pictureless` records came without a picture, and have none."""
 
     deployment: Deployment
     objects: Objects
     dynamodb: Any
     deep: bool = False
     records: int = 0
+    pictureless: int = 0
     objects_seen: int = 0
 
     @classmethod
@@ -78,6 +80,7 @@ class Check:
         with ThreadPoolExecutor(_READERS) as readers:
             for batch in self._batches():
                 self.records += len(batch)
+                self.pictureless += sum(_serves(record) and not _has_picture(record) for record in batch)
                 suspects = [record for record in batch if judged(record, _struck(names, record), noted)]
                 if self.deep:
                     unlike = readers.map(self._has_other_pixels, batch)
@@ -121,14 +124,16 @@ class Check:
             yield Finding("pixels without a record" if folder == IMAGES else "a thumbnail without a record", key)
 
     def _has_other_pixels(self, record: Item) -> bool:
-        if not _serves(record):
+        if not (_serves(record) and _has_picture(record)):
             return False
-        data = self.deployment.bucket.get(image_key(record))
-        return data is None or hashlib.sha256(data).hexdigest() != record["sha256"]
+        data = self.deployment.bucket.get(_keys(record)[0])
+        return data is None or hashlib.sha256(data).hexdigest() != record.get("sha256")
 
 
 def judged(record: Item, held: Mapping[str, int], noted_days: Collection[str]) -> list[str]:
     """What is wrong with a record, given the sizes of those of its objects that there are."""
+    if columns := illegible(record):
+        return [f"a record whose {', '.join(columns)} cannot be read"]
     if UNSETTLED in record or record.get("trash") in (HIDE, SHOW, PURGING):  # somebody has not finished with it
         return []
     pixels, thumbnail = (held.get(key) for key in _keys(record))
@@ -136,10 +141,12 @@ def judged(record: Item, held: Mapping[str, int], noted_days: Collection[str]) -
     if not _serves(record):
         if held:
             found.append(f"pixels of an image {'in the trash' if record.get('deleted_at') else 'that failed'}")
-    else:
+    elif record.get("image_url") is None and held:
+        found.append("pixels that their record does not know")
+    elif _has_picture(record):
         if pixels is None:
             found.append("a record without pixels")
-        elif pixels != record["bytes"]:
+        elif pixels != record.get("bytes"):
             found.append("a record with pixels of another size")
         if thumbnail is None:
             found.append("a record without a thumbnail")
@@ -152,11 +159,16 @@ def judged(record: Item, held: Mapping[str, int], noted_days: Collection[str]) -
 
 def _serves(record: Mapping[str, Any]) -> bool:
     """Whether its pixels should be there to be seen."""
-    return record["status"] == "succeeded" and not record.get("deleted_at")
+    return record.get("status") == "succeeded" and not record.get("deleted_at")
+
+
+def _has_picture(record: Mapping[str, Any]) -> bool:
+    """Whether it ever had one: a row may be imported without."""
+    return record.get("image_url") is not None or record.get("sha256") is not None
 
 
 def _keys(record: Mapping[str, Any]) -> tuple[str, str]:
-    return image_key(record), thumbnail_key(record)
+    return image_key({"format": None, **record}), thumbnail_key(record)
 
 
 def _struck(names: sqlite3.Connection, record: Item) -> dict[str, int]:

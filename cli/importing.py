@@ -130,6 +130,7 @@ class Import:
             if (current := self._held(item["id"])) is None:
                 raise RefusedRow([("id", "was deleted while it was imported")]) from None
             self._compare({name: value for name, value in item.items() if name not in _URLS}, current)
+            return STANDING  # only what certainly became a record by this run is counted as that
         return IMPORTED if held is None else COMPLETED
 
     def _held(self, image_id: str) -> Item | None:

@@ -95,15 +95,22 @@ def recost(parts: Opened, first: datetime | None, last: datetime | None, model: 
     For when a price of the table was corrected: each record is priced by the row that was valid on its day. Records
     that are pending, and failures that nobody was charged for, stay as they are. It may be stopped and run again at
     any time. The budget of a month is not rewritten: what was spent there under the old price stays spent.
-    """
-    from cli.recost import Recost
 
+    It ends with 1 if there were records that it could not read; they are named, and left as they are.
+    """
+    from cli.recost import Recost, known_models
+
+    if last is not None and last <= (first or datetime.min):  # noqa: DTZ901 (as click gives them)
+        raise click.UsageError("that is no day: --to is the first one left out, and must be later than --from")
+    if model is not None and model not in (known := known_models(parts.deployment)):
+        raise click.UsageError(f"there is no model {model}; there are {', '.join(sorted(known))}")
     day = timedelta(days=1)
+    recosting = Recost(deployment=parts.deployment, model=model, apply=apply)
     with progress_bar("Records") as progress:
-        sums = Recost(deployment=parts.deployment, model=model, apply=apply).run(
-            first and first.replace(tzinfo=UTC), last and last.replace(tzinfo=UTC) - day, progress
-        )
+        sums = recosting.run(first and first.replace(tzinfo=UTC), last and last.replace(tzinfo=UTC) - day, progress)
     click.echo(table(sums))
+    for image_id, columns in recosting.illegible.items():
+        click.echo(f"a record whose {', '.join(columns)} cannot be read\t{image_id}")
     for name, of_model in sorted(sums.items()):
         if of_model.unpriced:
             click.echo(f"{name} has no price: {of_model.unpriced} records are left as they are", err=True)
@@ -111,6 +118,8 @@ def recost(parts: Opened, first: datetime | None, last: datetime | None, model: 
         raise Trouble(f"{missed} records changed while they were looked at; run it again")
     if not apply and any(of_model.changed for of_model in sums.values()):
         click.echo("nothing is written yet; do it with --apply", err=True)
+    if recosting.illegible:
+        raise SystemExit(FINDINGS)
 
 
 @command.command()
@@ -159,9 +168,10 @@ def recover(parts: Opened, start_after: str) -> None:
 def check(parts: Opened, *, deep: bool) -> None:
     """Compare the table of images with the bucket.
 
-    Names every record without its pixels, all pixels without their record, sizes that differ, images that are served
-    though they are in the trash or failed, and records that lists do not show. What changes meanwhile is looked at
-    again before it is named. Nothing is changed: `recover` brings records back.
+    Names every record without its pixels, all pixels without their record or that it does not know, sizes that differ,
+    images that are served though they are in the trash or failed, records that lists do not show, and those that cannot
+    be read. What changes meanwhile is looked at again before it is named. Records that were imported without a picture
+    are only counted. Nothing is changed: `recover` brings records back.
 
     It ends with 0 if nothing was found, and with 1 if something was.
     """
@@ -174,6 +184,8 @@ def check(parts: Opened, *, deep: bool) -> None:
             say(f"{finding.what}\t{finding.where}")
             found += 1
     seen = f"{inspection.records} records and {inspection.objects_seen} objects"
+    if inspection.pictureless:
+        click.echo(f"{inspection.pictureless} records have no picture", err=True)
     click.echo(f"found in {seen}: {found or 'nothing'}", err=True)
     if found:
         raise SystemExit(FINDINGS)
@@ -278,7 +290,10 @@ def import_(
     from cli.tables import opened
 
     names = tuple(name.strip() for name in columns.split(",")) if columns else None
-    refusals = Refusals(report_file or file.with_name(f"{file.name}.refused.csv"))
+    report_file = report_file or file.with_name(f"{file.name}.refused.csv")
+    if report_file.exists() and report_file.samefile(file):
+        raise click.UsageError("--report would be written over FILE; name another file")
+    refusals = Refusals(report_file)
     with opened(file, names) as source, refusals, progress_bar("Rows") as progress:
         report = Import(
             deployment=parts.deployment,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from cli.legible import illegible
 from cli.walk import slices
 from imagetrail import prices
 from imagetrail.dynamo import ConditionFailedError, Expression
@@ -42,12 +43,19 @@ class Sum:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
+def known_models(deployment: Deployment) -> set[str]:
+    """What records may be chosen by: every model that has a price or is on offer, and the part before its slash."""
+    names = {price.model for price in prices.PRICES} | set(deployment.catalog.offers)
+    return names | {name.partition("/")[0] for name in names}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recost:
     """One pass over the records of some days, of all models or of one; `price` is that of a record that was charged.
 
     Nothing is written unless `apply`. A record is changed only as it was read, so a concurrent change is never lost,
-    and a second pass finds what the first one could not do.
+    and a second pass finds what the first one could not do. One that cannot be read is left as it is: `illegible` has
+    its columns by its id.
     """
 
     deployment: Deployment
@@ -55,12 +63,16 @@ class Recost:
     apply: bool = False
     price: Callable[[Mapping[str, Any], str], float] = prices.stamp
     sums: dict[str, Sum] = field(default_factory=dict)
+    illegible: dict[str, list[str]] = field(default_factory=dict)
 
     def run(self, first: datetime | None, last: datetime | None, progress: Callable[[float], None]) -> dict[str, Sum]:
         """The sums by model; `progress` is told which share of the days, both ends included, is done."""
         with ThreadPoolExecutor(_WRITERS) as writers:
             for part in slices(self.deployment, first, last):
-                for record, counted in zip(part.records, writers.map(self._priced_again, part.records), strict=True):
+                faults = {record["id"]: columns for record in part.records if (columns := illegible(record))}
+                self.illegible.update(faults)
+                records = [record for record in part.records if record["id"] not in faults]
+                for record, counted in zip(records, writers.map(self._priced_again, records), strict=True):
                     if counted is not None:
                         self.sums.setdefault(record["model"], Sum()).add(counted)
                 progress(part.done)

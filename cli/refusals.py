@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import IO, TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from imagetrail.spreadsheet import csv_line
+from local.problem import ProblemError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
     from types import TracebackType
 
@@ -16,27 +19,40 @@ _HEADER = ("line", "id", "column", "reason")
 
 
 class Refusals:
-    """Written when there is a first one; without any, the report of an earlier run goes."""
+    """A report that is kept if there is something in it. Raises ProblemError where it cannot be written."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file: IO[bytes] | None = None
+        self._has_rows = False
 
     def __enter__(self) -> Refusals:
-        self.path.unlink(missing_ok=True)
+        with self._named():
+            self._file = self.path.open("wb")
+            self._write(csv_line(_HEADER))
         return self
 
     def __exit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        if self._file is not None:
+        with self._named():
             self._file.close()
+            if not self._has_rows and self.path.is_file() and not self.path.is_symlink():  # so /dev/null stays
+                self.path.unlink()
 
     def tell(self, outcome: Outcome) -> None:
         """Adds a row of the table, a line for each thing that is wrong with it."""
-        if self._file is None:
-            self._file = self.path.open("wb")
-            self._file.write(csv_line(_HEADER))
-        for column, reason in outcome.reasons:
-            self._file.write(csv_line([outcome.line, outcome.id, column, reason]))
+        self._has_rows = True
+        with self._named():
+            for column, reason in outcome.reasons:
+                self._write(csv_line([outcome.line, outcome.id, column, reason]))
+
+    def _write(self, line: bytes) -> None:
+        self._file.write(line)
         self._file.flush()
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise ProblemError(f"the report {self.path} cannot be written: {error.strerror}") from None

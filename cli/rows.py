@@ -20,7 +20,7 @@ from pydantic import (
 from imagetrail import moments
 from imagetrail.answers import Image, ReferenceImage
 from imagetrail.records import COLUMNS
-from imagetrail.schemas import AspectRatio, Format, Id, Quality, Resolution, messages
+from imagetrail.schemas import MAX_SEED, AspectRatio, Format, Id, Quality, Resolution, messages
 
 MAX_BYTES = 350_000
 """Of a record: an item of the tables may have 400 KB, with its keys."""
@@ -109,6 +109,7 @@ class OwnRow(Image):
     deleted_at: Moment | None
     status: Literal["succeeded", "failed", "blocked"]
     unique_visual_elements: Texts
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED)] | None
     dropped_params: Texts
     reference_images: Annotated[list[ReferenceImage] | None, BeforeValidator(_document)]
     sha256: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")] | None
@@ -138,6 +139,8 @@ def record(cells: dict[str, Any], *, is_own: bool, user_id: str | None) -> dict[
         raise RefusedRow([("deleted_at", "is in the trash; restore it before you export it")])
     made["created_at"] = moments.to_text(made["created_at"])
     made.setdefault("status", "succeeded")
+    if large := [name for name, value in made.items() if isinstance(value, int) and abs(value) >> 63]:
+        raise RefusedRow([(name, "is too large a number") for name in large])
     if (size := len(orjson.dumps(made))) > MAX_BYTES:
         raise RefusedRow([("prompt", f"is too long: the record has {size} bytes, and may have {MAX_BYTES}")])
     return made

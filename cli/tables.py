@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 LARGEST_PICTURE = 100_000_000
 LONGEST_ROW = 4_000_000
 """Bytes: ten times what an item of the tables may have."""
+_ZIP = b"PK\x03\x04"
 _CELL = re.compile(r'"((?:[^"]|"")*)"|([^",]*)', re.DOTALL)
 _SECTION = re.compile(rb'COPY (?:"?\w+"?\.)?"?generated_images"? \((.*)\) FROM stdin;\s*')
 _ANY_SECTION = re.compile(rb"COPY .* FROM stdin;\s*")
@@ -61,7 +62,7 @@ def opened(path: Path, columns: tuple[str, ...] | None = None) -> Iterator[Table
     """The table in a file; `columns` are those of a file without a header. Raises ProblemError."""
     try:
         with path.open("rb") as file:
-            if zipfile.is_zipfile(file):
+            if file.read(len(_ZIP)) == _ZIP:
                 with zipfile.ZipFile(file) as archive:
                     yield _archived(archive)
             else:
@@ -102,6 +103,8 @@ def _told_apart(file: IO[bytes], columns: tuple[str, ...] | None) -> tuple[Itera
     skipped = len(spreadsheet.BOM) if beginning.startswith(spreadsheet.BOM) else 0
     file.seek(skipped)
     beginning = beginning[skipped:]
+    if not beginning.strip():
+        raise ProblemError("the file is empty: not even a header is in it")
     if beginning.startswith(b"PGDMP"):
         raise ProblemError("this is pg_dump's custom format; make text of it first: pg_restore -f dump.sql FILE")
     if beginning.startswith(b"\x1f\x8b"):
@@ -138,16 +141,16 @@ def _csv(file: IO[bytes], columns: tuple[str, ...], *, skip: bool, is_own: bool)
         started, held, quotes = started or number, held + line, quotes + line.count(b'"')
         if quotes % 2:
             if len(held) > LONGEST_ROW:
-                yield Row(started, None, "has a quote that is not closed: what comes after it was not read")
+                yield _broken(started, number, "has a quote that is not closed: what comes after it was not read")
                 return
             continue
         raw, first = held.removesuffix(b"\n").removesuffix(b"\r"), started
         started, held, quotes = 0, b"", 0
         if (skip and first == 1) or raw in (b"", b"\\."):
             continue
-        yield _row(first, columns, raw, _own if is_own else _elsewhere)
+        yield _row(first, columns, raw, _own if is_own else _elsewhere, last=number)
     if held:
-        yield Row(started, None, "has a quote that is not closed")
+        yield _broken(started, number, "has a quote that is not closed")
 
 
 def _elsewhere(raw: bytes) -> list[str | None]:
@@ -229,14 +232,21 @@ def _json_lines(file: IO[bytes]) -> Iterator[Row]:
             yield Row(number, None, "is no JSON object")
 
 
-def _row(line: int, columns: tuple[str, ...], raw: bytes, split: Callable[[bytes], list[str | None]]) -> Row:
+def _row(
+    line: int, columns: tuple[str, ...], raw: bytes, split: Callable[[bytes], list[str | None]], last: int = 0
+) -> Row:
     try:
         cells = split(raw)
     except Unreadable as error:
-        return Row(line, None, str(error))
+        return _broken(line, last, str(error))
     if len(cells) != len(columns):
-        return Row(line, None, f"has {len(cells)} cells where there are {len(columns)} columns")
+        return _broken(line, last, f"has {len(cells)} cells where there are {len(columns)} columns")
     return Row(line, dict(zip(columns, cells, strict=True)))
+
+
+def _broken(first: int, last: int, trouble: str) -> Row:
+    """A row that cannot be read: a quote too many makes one of several, which are then all missing."""
+    return Row(first, None, f"{trouble}; lines {first} to {last} were read as one row" if last > first else trouble)
 
 
 def _decoded(raw: bytes) -> str:

@@ -47,5 +47,8 @@ def slices(deployment: Deployment, first: datetime | None = None, last: datetime
 
 
 def _share_of_day(created_at: str) -> float:
-    moment = time.fromisoformat(created_at[11:26])
+    try:
+        moment = time.fromisoformat(created_at[11:26])
+    except ValueError:  # written by hand
+        return 0.0
     return (moment.hour * 3600 + moment.minute * 60 + moment.second) / _DAY_SECONDS

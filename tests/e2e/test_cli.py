@@ -130,3 +130,49 @@ def test_a_file_that_is_no_table_is_said_to_be_none(service: Service, tmp_path: 
     done = imagetrail("import", str(tmp_path / "dump"), DATA_DIR=str(service.folder.path))
     assert done.returncode == 2
     assert "pg_restore -f dump.sql" in done.stderr
+
+
+def test_an_import_says_which_file_is_at_fault(service: Service, tmp_path: Path) -> None:
+    table = tmp_path / "history.csv"
+    table.write_text(f"id,prompt,created_at\n{uuid4()},x,yesterday\n")
+    nowhere = tmp_path / "nowhere" / "report.csv"
+    for words, said in (
+        ([str(table), "--report", str(nowhere)], f"the report {nowhere} cannot be written: No such file or directory"),
+        ([str(table), "--report", str(table)], "--report would be written over FILE"),
+    ):
+        done = imagetrail("import", *words, DATA_DIR=str(service.folder.path))
+        assert (done.returncode, said in done.stderr) == (2, True), done.stderr
+    assert table.read_text().startswith("id,prompt")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--model", "nosuch"], "there is no model nosuch; there are bedrock, "),
+        (["--from", "2026-11-01", "--to", "2026-10-01"], "must be later than --from"),
+        (["--from", "2026-11-01", "--to", "2026-11-01"], "must be later than --from"),
+        (["--to", "0001-01-01"], "must be later than --from"),
+    ],
+)
+def test_a_recost_of_nothing_is_refused(service: Service, words: list[str], said: str) -> None:
+    done = imagetrail("recost", *words, DATA_DIR=str(service.folder.path))
+    assert (done.returncode, said in done.stderr) == (2, True), done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_record_that_cannot_be_read_is_named(service: Service) -> None:
+    image = Client(service.url).generate().json
+    dynamodb, table, key = service.stack.client("dynamodb"), service.stack.outputs["ImagesTable"], {"S": image["id"]}
+    dynamodb.update_item(
+        TableName=table,
+        Key={"id": key},
+        UpdateExpression="SET cost_usd = :lots",
+        ExpressionAttributeValues={":lots": {"S": "lots"}},
+    )
+    try:
+        for word in ("recost", "check"):
+            done = imagetrail(word, DATA_DIR=str(service.folder.path))
+            assert done.returncode == 1, done.stderr
+            assert f"a record whose cost_usd cannot be read\t{image['id']}" in done.stdout.splitlines()
+    finally:
+        dynamodb.delete_item(TableName=table, Key={"id": key})

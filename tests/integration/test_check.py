@@ -158,3 +158,41 @@ def test_what_changes_meanwhile_is_no_finding(parts: Opened, caller: Caller) -> 
 
     objects = Meanwhile(parts.client("s3"), parts.deployment.settings.bucket)
     assert list(Check(parts.deployment, objects, Late()).run(lambda _: None)) == []
+
+
+def test_records_without_a_picture_are_only_counted_until_there_are_pixels(parts: Opened, caller: Caller) -> None:
+    none = dict.fromkeys(("image_url", "thumbnail_url", "sha256", "bytes", "width", "height"))
+    never, left = generate(parts, caller), generate(parts, caller)
+    change(parts, left, **none)
+    change(parts, never, **none)
+    for key in (image_key(never), thumbnail_key(never)):
+        parts.deployment.bucket.delete(key)
+    found = [("pixels that their record does not know", left["id"])]
+    assert check(parts) == check(parts, deep=True) == found
+    inspection = Check.of(parts, deep=False)
+    assert list(inspection.run(lambda _: None)) == found
+    assert inspection.pictureless == 2
+    parts.deployment.bucket.delete(image_key(left))
+    assert check(parts) == found  # the thumbnail
+    parts.deployment.bucket.delete(thumbnail_key(left))
+    assert check(parts, deep=True) == []
+
+
+@pytest.mark.parametrize(
+    ("columns", "named"),
+    [
+        ({"cost_usd": "lots"}, "cost_usd"),
+        ({"format": None, "prompt": 7}, "prompt, format"),
+        ({"status": None}, "status"),
+        ({"dropped_params": {"a", "b"}}, "dropped_params"),
+        ({"created_at": "2026-02-02"}, "created_at"),
+        ({"seed": 2**64}, "seed"),
+    ],
+)
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_record_that_cannot_be_read_is_named(
+    parts: Opened, caller: Caller, columns: dict[str, Any], named: str, *, deep: bool
+) -> None:
+    record = generate(parts, caller)
+    parts.deployment.dynamo.update(parts.deployment.settings.images_table, record["id"], assignment(columns), EXISTS)
+    assert (f"a record whose {named} cannot be read", record["id"]) in check(parts, deep=deep)

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from cli.recost import Recost
+from cli.recost import Recost, known_models
 from imagetrail.callers import Caller
 from imagetrail.dynamo import Expression, assignment
 from imagetrail.settings import Settings
@@ -151,3 +151,24 @@ def test_a_day_of_many_pages_is_walked_whole(
     assert shares == sorted(shares)
     assert len(shares) == 3
     assert shares[-1] == 1.0
+
+
+def test_a_record_that_cannot_be_read_is_named_and_left_as_it_is(
+    stack: Stack, deployment: Deployment, caller: Caller, day: datetime
+) -> None:
+    charged = {"model": MODEL, "cost_usd": 0.03}
+    fine, broken = write(stack, deployment, [record(caller, day, **charged), record(caller, day, **charged)])
+    table = deployment.settings.images_table
+    change = assignment({"cost_usd": "lots", "quality": 3})
+    deployment.dynamo.update(table, broken, change, Expression("attribute_exists(#id)"))
+    recosting = Recost(deployment=deployment, apply=True, price=five_cents)
+    sums = recosting.run(day, day, lambda _: None)
+    assert (sums[MODEL].records, sums[MODEL].changed) == (1, 1)
+    assert recosting.illegible == {broken: ["quality", "cost_usd"]}
+    assert costs(deployment, [fine, broken]) == [0.05, "lots"]
+
+
+def test_models_are_known_by_their_price_or_their_offer(deployment: Deployment) -> None:
+    known = known_models(deployment)
+    assert {"procedural", "stability", "stability-rest", MODEL, "gemini", "bedrock"} <= known
+    assert not {"nosuch", "", "stability-rest/nosuch"} & known

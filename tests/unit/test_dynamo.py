@@ -203,3 +203,7 @@ def test_nothing_to_delete_is_no_request() -> None:
     batches = Batches(taken=25)
     Dynamo(cast("Endpoint", batches)).delete_many("images", [])
     assert batches.sizes == []
+
+
+def test_sets_that_others_wrote_are_read() -> None:
+    assert dynamo.from_attributes({"n": {"NS": ["1"]}, "b": {"BS": ["eA=="]}}) == {"n": {"1"}, "b": {"eA=="}}

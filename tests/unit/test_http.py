@@ -183,7 +183,7 @@ def test_everything_that_is_wrong_is_told_at_once(event: MakeEvent) -> None:
     assert [error["message"] for error in body["errors"]] == [
         "must not be blank",
         "must be one of 'png', 'jpg' or 'webp'",
-        "must be a whole number",
+        "must be a whole number from 0 to 4294967294",
         "is not a known field; leave it out",
     ]
 

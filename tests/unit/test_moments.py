@@ -63,7 +63,7 @@ def test_dates_and_times_of_any_zone_are_read(text: str, utc: str) -> None:
         ("now", "2026-02-02"),
         ("2026-02-29", "2026-02-02"),
         ("2026-02-02T24:30:00Z", "2026-02-02"),
-        ("2026-02-02T10:30:00 01:00", "write + as %2B"),
+        ("2026-02-02T10:30:00 01:00", "+01:00"),
         ("٢٠٢٦-٠٢-٠٢", "2026-02-02"),
         ("1770028200", "2026-02-02"),
         ("2026-02-02T10:30:00", "zone"),
@@ -79,6 +79,7 @@ def test_what_is_no_time_gets_advice(text: str, advice: str) -> None:
     with pytest.raises(ValueError, match="must") as caught:
         moments.from_text(text)
     assert advice in str(caught.value)
+    assert "%" not in str(caught.value)
 
 
 @given(st.text())

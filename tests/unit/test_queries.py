@@ -69,6 +69,14 @@ def test_a_described_default_or_word_is_accepted(parameter: Any) -> None:
         assert str(parameter.parse(text)) == text
 
 
+@pytest.mark.parametrize("text", ["2026-02-02T10:30:00 01:00", "2026-02-02T10:30:00"])
+def test_a_plus_is_shown_as_urls_need_it(text: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        parse(LIST_IMAGES, {"from": text})
+    ((_, message),) = caught.value.errors
+    assert "%2B01:00" in message
+
+
 @given(st.text())
 def test_any_text_is_a_value_or_refused_with_advice(text: str) -> None:
     for parameter in LIST_IMAGES:

@@ -52,6 +52,13 @@ def test_what_is_accepted(field: str, value: object, read: object) -> None:
     assert getattr(GenerateRequest.model_validate({"prompt": "a fox", field: value}), field) == read
 
 
+@pytest.mark.parametrize("value", [-1, 4_294_967_295, 2**64, float(2**64), True, "1"])
+def test_a_seed_is_told_its_bounds(value: object) -> None:
+    with pytest.raises(ValidationError) as caught:
+        GenerateRequest.model_validate({"prompt": "a fox", "seed": value})
+    assert messages(caught.value) == [("seed", "must be a whole number from 0 to 4294967294")]
+
+
 @pytest.mark.parametrize("value", ["JPEG", "Jpeg", "jpe", ["jpeg"]])
 def test_only_jpeg_itself_is_read_as_jpg(value: object) -> None:
     with pytest.raises(ValidationError) as caught:

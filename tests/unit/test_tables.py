@@ -117,6 +117,32 @@ def test_rows_are_counted_by_lines_and_each_tells_its_own_trouble(tmp_path: Path
     ]
 
 
+def test_a_stray_quote_tells_all_the_lines_that_it_took(tmp_path: Path) -> None:
+    data = b'id,prompt\n1,a 12" fox\n2,lost\n3,a 9" hare\n4,fine\n5,"cut\n6,off\n'
+    told = [(row.line, row.cells or row.trouble) for row in read(tmp_path / "t", data)]
+    assert told == [
+        (2, "has a quote in the middle of a cell; lines 2 to 4 were read as one row"),
+        (5, {"id": "4", "prompt": "fine"}),
+        (6, "has a quote that is not closed; lines 6 to 7 were read as one row"),
+    ]
+
+
+def test_an_archive_that_was_cut_off_is_damaged(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "whole", "w") as archive:
+        archive.writestr("generated_images.csv", spreadsheet.csv_header() * 1000)
+    whole = (tmp_path / "whole").read_bytes()
+    for length in (4, len(whole) // 2, len(whole) - 1):
+        with pytest.raises(ProblemError, match="damaged or incomplete"):
+            read(tmp_path / "t", whole[:length])
+
+
+def test_a_table_without_rows_is_one_and_an_empty_file_is_none(tmp_path: Path) -> None:
+    assert read(tmp_path / "t", spreadsheet.csv_header()) == read(tmp_path / "t", b"id,prompt\n") == []
+    for data in (b"", b"\n", spreadsheet.BOM):
+        with pytest.raises(ProblemError, match="empty"):
+            read(tmp_path / "t", data)
+
+
 @pytest.mark.parametrize(
     ("data", "word"),
     [
@@ -150,9 +176,14 @@ def test_the_times_of_postgres_are_understood(written: str, meant: str) -> None:
     assert record({**SEED, "created_at": written}, is_own=False, user_id=None)["created_at"] == meant
 
 
-@pytest.mark.parametrize("written", ["2026-02-02 10:30:00", "infinity", "0044-03-15 12:00:00+00 BC", "yesterday", None])
+@pytest.mark.parametrize(
+    "written",
+    ["2026-02-30 10:30:00+00", "2026-02-02 10:30:00", "infinity", "0044-03-15 12:00:00+00 BC", "yesterday", None],
+)
 def test_times_that_are_none_or_have_no_zone_are_refused(written: str | None) -> None:
-    assert [column for column, _ in refused(created_at=written)] == ["created_at"]
+    ((column, reason),) = refused(created_at=written)
+    assert column == "created_at"
+    assert "%" not in reason
 
 
 def test_every_column_that_is_wrong_is_named() -> None:
@@ -182,3 +213,19 @@ def test_all_columns_are_known_to_an_export() -> None:
     cells = public({**SEED, "status": "failed", "reference_images_count": 0}, "")
     assert set(cells) == set(COLUMNS)
     assert set(record(cells, is_own=True, user_id=None)) == set(COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "reason"),
+    [
+        ("seed", "4294967295", "must be less than or equal to 4294967294"),
+        ("seed", "18446744073709551616", "must be less than or equal to 4294967294"),
+        ("seed", float(2**64), "is too large a number"),
+        ("width", "18446744073709551616", "is too large a number"),
+    ],
+)
+def test_numbers_that_are_too_large_say_so(column: str, value: object, reason: str) -> None:
+    cells = public({**SEED, "status": "failed", "reference_images_count": 0}, "")
+    with pytest.raises(RefusedRow) as caught:
+        record({**cells, column: value}, is_own=True, user_id=None)
+    assert caught.value.reasons == [(column, reason)]

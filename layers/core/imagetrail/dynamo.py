@@ -270,5 +270,7 @@ _FROM: Mapping[str, Callable[[Any], Any]] = {
     "L": lambda members: [_value(member) for member in members],
     "M": from_attributes,
     "SS": set,
+    "NS": set,
+    "BS": set,
     "B": base64.b64decode,
 }

@@ -19,17 +19,20 @@ def to_text(moment: datetime) -> str:
     return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
-def from_text(text: str) -> datetime:
-    """Any ISO 8601 date (its midnight in UTC) or time with a zone. Raises ValueError with what to change."""
+def from_text(text: str, *, plus: str = "+") -> datetime:
+    """Any ISO 8601 date (its midnight in UTC) or time with a zone. Raises ValueError with what to change.
+
+    `plus` is how the text's author has to write a plus sign.
+    """
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(
-            "must be a date such as 2026-02-02 or a time such as 2026-02-02T10:30:00Z (write + as %2B)"
+            f"must be a date such as 2026-02-02 or a time such as 2026-02-02T10:30:00Z or 2026-02-02T11:30{plus}01:00"
         ) from None
     if moment.tzinfo is None:
         if not _is_date(text):
-            raise ValueError("must say its zone: end it with Z for UTC, or with an offset such as %2B01:00")
+            raise ValueError(f"must say its zone: end it with Z for UTC, or with an offset such as {plus}01:00")
         moment = moment.replace(tzinfo=UTC)
     try:
         return moment.astimezone(UTC)

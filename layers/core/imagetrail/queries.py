@@ -121,7 +121,7 @@ class Moment:
 
     def parse(self, text: str) -> datetime:
         """In UTC; a date is its midnight."""
-        return moments.from_text(text)
+        return moments.from_text(text, plus="%2B")
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,19 @@ Elements = Annotated[list[ShortText], Field(max_length=50)]
 Id = Annotated[UUID, Field(strict=False), BeforeValidator(_usual_form)]
 
 
+_A_SEED = f"a whole number from 0 to {MAX_SEED}"
+
+
+def _is_seed(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_SEED
+
+
+def _number(value: object) -> object:
+    if not _is_seed(value):  # one that is too large for JSON's whole numbers comes as a float
+        raise ValueError(f"must be {_A_SEED}")
+    return value
+
+
 class RequestBody(BaseModel):
     """A body that is refused for any field it does not know."""
 
@@ -77,7 +90,9 @@ class GenerateRequest(RequestBody):
     format: Annotated[Format, BeforeValidator(_jpeg_is_jpg)] = Field("png", description="jpeg is read as jpg")
     resolution: Resolution = Field("1K", description="The longer side: 1024, 2048 or 4096 pixels")
     negative_prompt: Prompt | None = None
-    seed: int | None = Field(None, ge=0, le=MAX_SEED, description="Random when absent")
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED), BeforeValidator(_number)] | None = Field(
+        None, description="Random when absent"
+    )
     model: ShortText | None = Field(None, description="The deployment's own choice when absent")
 
 
@@ -99,9 +114,8 @@ class UserDeleted(RequestBody):
 
 
 def _seed(value: object) -> object:
-    number = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_SEED
-    if not (number or value in ("same", "new")):
-        raise ValueError(f"must be same, new or a whole number from 0 to {MAX_SEED}")
+    if not (_is_seed(value) or value in ("same", "new")):
+        raise ValueError(f"must be same, new or {_A_SEED}")
     return value
 
 
@@ -245,6 +259,8 @@ def _message(failure: Any) -> str:
             return "must be a UUID such as 019b2f6e-7c1a-7d32-9a55-3f1b6f0a2c11"
         case "model_type":
             return "must be a JSON object"
+        case "int_parsing_size":
+            return "is too large a number"
         case "int_type":
             return "must be a whole number"
     return str(failure["msg"]).replace("Input should", "must").replace("must be a valid", "must be a")
