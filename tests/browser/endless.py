@@ -34,6 +34,7 @@ def _answer(route: Route, total: int) -> None:
     path = address.path.removeprefix("/")
     if address.path == "/ai/generated-images":
         query = parse_qs(address.query)
+        total = 0 if query.get("status") == ["pending"] else total
         start, limit = int(query.get("cursor", ["0"])[0]), int(query["limit"][0])
         images = [_record(number, total) for number in range(start, min(start + limit, total))]
         following = str(start + limit) if start + limit < total else None

@@ -1,10 +1,8 @@
 // The dashboard: what was made, with what, for how much, and what works.
-import { effect } from "@preact/signals";
 import { render } from "preact";
 import { count, dollars, moment, plural, seconds } from "./data/format";
-import { notice, session } from "./data/session";
+import { session } from "./data/session";
 import { datasetOf, follow as followShelves } from "./data/shelves";
-import { tell } from "./data/toasts";
 import { Bars, funnel, type Bar } from "./dashboard/Bars";
 import { Card } from "./dashboard/Card";
 import { by, days, follow, RANGES, recordsOf, reportOf, user, type Name } from "./dashboard/reports";
@@ -158,7 +156,4 @@ function speed(row: ReportRow): string {
 
 followShelves();
 follow();
-effect(() => {
-  if (notice.value) tell(notice.value, { bad: true });
-});
 render(<Dashboard />, document.body);

@@ -1,11 +1,12 @@
 // The gallery: make images, and look at what was made.
 import { render } from "preact";
 import { useEffect } from "preact/hooks";
-import { effect } from "@preact/signals";
 import { words } from "./data/api";
 import { address } from "./data/address";
 import { follow as followImages } from "./data/images";
-import { notice } from "./data/session";
+import { follow as followCaller } from "./data/leaving";
+import { follow as followPending } from "./data/pending";
+import { follow as followSelection } from "./data/selection";
 import { follow as followShelves } from "./data/shelves";
 import { tell } from "./data/toasts";
 import { Composer } from "./gallery/Composer";
@@ -67,7 +68,7 @@ async function arrive(): Promise<void> {
 await arrive();
 followShelves();
 followImages();
-effect(() => {
-  if (notice.value) tell(notice.value, { bad: true });
-});
+followPending();
+followSelection();
+followCaller();
 render(<Gallery />, document.body);

@@ -9,11 +9,22 @@ export const address = signal<Address>(read());
 
 addEventListener("popstate", () => (address.value = read()));
 
-/** Changes parts of the address; an empty text removes one. */
+/** Changes parts of the address; an empty text removes one. What replaces an entry of the history was opened as that was. */
 export function go(changes: Address, how: "push" | "replace" = "push"): void {
   const next = cleaned({ ...address.value, ...changes });
+  const opened = (["image", "panel"] as const).find((name) => next[name] && !address.value[name]) ?? null;
   address.value = next;
-  history[how === "push" ? "pushState" : "replaceState"](null, "", link(next));
+  if (how === "replace") return history.replaceState(history.state, "", link(next));
+  if (opened) history.scrollRestoration = "manual"; // a step back from here closes what lies on top, and moves nothing
+  history.pushState({ opened }, "", link(next));
+}
+
+/** Closes an image or a panel: a step back to where this page opened it, so that the back button opens it no more. */
+export function close(name: "image" | "panel"): void {
+  const opened = (history.state as { opened?: string } | null)?.opened === name;
+  if (!opened) return go({ [name]: "" }, "replace");
+  address.value = cleaned({ ...address.value, [name]: "" });
+  history.back();
 }
 
 export function link(to: Address): string {

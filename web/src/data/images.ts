@@ -3,7 +3,7 @@ import { batch, computed, effect, signal, untracked } from "@preact/signals";
 import type { Image, ImagePage } from "../schema";
 import { address, type Address } from "./address";
 import { get, words, type Query } from "./api";
-import { session } from "./session";
+import { caller } from "./session";
 
 export type Phase = "loading" | "more" | "end" | "failed";
 
@@ -15,20 +15,19 @@ export const images = signal<Image[]>([]);
 export const phase = signal<Phase>("loading");
 export const failure = signal("");
 
-/** The view: every part of the address that chooses what is listed. */
+/** The view: who looks, and every part of the address that chooses what is listed. */
 export const view = computed(() => {
   const { image: _image, panel: _panel, ...rest } = address.value;
-  return JSON.stringify(rest);
+  return JSON.stringify([caller.value, rest]);
 });
 
 let cursor: string | null = null;
 let running: AbortController | null = null;
 
-/** Lists from the start whenever the view or the caller changes. */
+/** Lists from the start whenever the view changes. */
 export function follow(): void {
   effect(() => {
     void view.value;
-    void session.value?.token;
     untracked(restart);
   });
 }
@@ -42,6 +41,19 @@ export function restart(): void {
     phase.value = "more";
   });
   void more();
+  void underWay();
+}
+
+/** What is under way is not in the history yet, and listed before it: a page that is opened again shows it again. */
+async function underWay(): Promise<void> {
+  const { q, status, favorite } = address.value;
+  if (q || status || favorite) return;
+  const seen = view.value;
+  const query = { ...asked(address.value), status: "pending", limit: PAGE };
+  const page = await get<ImagePage>(LIST, query).catch(() => null);
+  if (!page || view.value !== seen) return;
+  const known = new Set(images.value.map((one) => one.id));
+  images.value = [...page.images.filter((one) => !known.has(one.id)), ...images.value];
 }
 
 /** The next page, unless one is under way. */
@@ -74,6 +86,14 @@ export function asked(view: Address): Query {
   const { q, dataset_id, status, favorite } = view;
   const sort = q && view.sort;
   return { q, sort, dataset_id, status, favorite, from: view.from, to: after(view.to) };
+}
+
+/** Whether a new image is one of those that are looked at. */
+export function belongs(image: Image): boolean {
+  const { q, dataset_id, status, favorite, from, to } = address.value;
+  const day = image.created_at.slice(0, 10);
+  const isOfStatus = !status || status === "all" || status === "pending";
+  return isOfStatus && !q && !favorite && (dataset_id ?? image.dataset_id) === image.dataset_id && day >= (from ?? "") && day <= (to ?? day);
 }
 
 /** Puts a record in the place of its older self, or of another, or in front of all. */

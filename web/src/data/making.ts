@@ -1,9 +1,13 @@
 // Making images: the form's draft, its submission, and following what is under way to its end.
 import { signal } from "@preact/signals";
 import type { GenerateRequest, Image } from "../schema";
+import { go } from "./address";
 import { call, get, Problem } from "./api";
-import { drop, images, put } from "./images";
+import { belongs, drop, put } from "./images";
+import { sending } from "./pending";
+import { caller } from "./session";
 import { loadUsage } from "./shelves";
+import { tell } from "./toasts";
 
 /** The form, as texts; an empty one is left to the deployment. */
 export interface Draft {
@@ -38,10 +42,13 @@ export const parent = signal<Image | null>(null);
 export const dataset = signal<"frozen" | "current">("frozen");
 export const problem = signal<Problem | null>(null);
 
-const FIRST_LOOK = 700; // milliseconds
-const LONGEST_PAUSE = 5000;
+const DOUBLE = 600; // milliseconds in which the same again is a slip of the finger
 
+let last = { text: "", until: 0 };
+
+/** Changes the form. What was said about it does not hold any more. */
 export function change(changes: Partial<Draft>): void {
+  problem.value = null;
   draft.value = { ...draft.value, ...changes };
 }
 
@@ -62,54 +69,73 @@ export function draftOf(image: Image): Draft {
   };
 }
 
-/** Sends the draft. Its picture takes its place in the gallery at once, and comes to life when it is there. */
+/** Makes the form another caller's: empty, unless it was filled by nobody in particular. */
+export function forget(keepsDraft: boolean): void {
+  if (!keepsDraft) draft.value = { ...EMPTY };
+  parent.value = null;
+  dataset.value = "frozen";
+  problem.value = null;
+}
+
+/**
+ * Sends the draft. Its picture takes its place in the gallery at once, and comes to life when it is there.
+ * The same draft again, before the first is answered or at once after it, is a double click.
+ */
 export async function generate(): Promise<void> {
-  const sent = draft.value;
-  const after = parent.value;
+  const [sent, after, who] = [draft.value, parent.value, caller.value];
+  const text = JSON.stringify([sent, after?.id, dataset.value, who]);
+  if (text === last.text && Date.now() < last.until) return;
+  const mine = (last = { text, until: Infinity });
+  const again = Date.now() + DOUBLE;
   const placeholder = pendingImage(sent);
   problem.value = null;
-  put(placeholder);
+  sending.add(placeholder.id);
+  let made: Image | null = placeholder;
+  if (belongs(made)) put(made);
+  else offer(() => made);
   try {
     const answer = await call<Image>("POST", after ? `/ai/generated-images/${after.id}/regenerate` : "/ai/generate", {
       body: after ? changes(sent, after) : body(sent),
       headers: { "idempotency-key": placeholder.id, prefer: "respond-async" },
     });
-    put(answer.body, placeholder.id);
-    if (answer.body.status === "pending") void follow(answer.body.id);
+    mine.until = again;
+    made = answer.body;
+    if (caller.value === who && belongs(made)) put(made, placeholder.id);
+    else drop(placeholder.id);
   } catch (error) {
+    mine.until = 0;
+    made = null;
     drop(placeholder.id);
     if (!(error instanceof Problem)) throw error;
+    if (caller.value !== who) return;
     problem.value = error;
     if (error.imageId) void show(error.imageId);
+  } finally {
+    sending.delete(placeholder.id);
   }
   void loadUsage();
 }
 
-/** Looks again and again, ever less often, until the image has its final status or is not listed any more. */
-export async function follow(id: string): Promise<void> {
-  for (let pause = FIRST_LOOK; ; pause = Math.min(pause * 1.3, LONGEST_PAUSE)) {
-    await new Promise((resolve) => setTimeout(resolve, pause));
-    if (!images.value.some((one) => one.id === id)) return;
-    if (await show(id)) return;
-  }
+/** Lists what was kept of a generation that failed. */
+async function show(id: string): Promise<void> {
+  const image = await get<Image>(`/ai/generated-images/${id}`).catch(() => null);
+  if (image && belongs(image)) put(image);
 }
 
-/** Whether the image is final; a failure to ask is not. */
-async function show(id: string): Promise<boolean> {
-  try {
-    const image = await get<Image>(`/ai/generated-images/${id}`);
-    put(image);
-    return image.status !== "pending";
-  } catch (error) {
-    if (error instanceof Problem && error.status === 404) drop(id);
-    return error instanceof Problem && error.status === 404;
-  }
+/** Says that an image is made which is none of those that are listed, and leads to it. */
+function offer(made: () => Image | null): void {
+  const run = () => {
+    go({ q: "", dataset_id: "", status: "", favorite: "", sort: "", from: "", to: "" });
+    const image = made();
+    if (image) put(image);
+  };
+  tell("Being made. It is not one of those that are listed here.", { act: { label: "Show", run } });
 }
 
 export function body(from: Draft): Record<string, unknown> {
   const { seed, ...texts } = from;
   const given = Object.entries(texts).filter(([, value]) => value.trim() !== "");
-  return { ...Object.fromEntries(given), prompt: from.prompt, ...(seed.trim() !== "" && { seed: Number(seed) }) };
+  return { ...Object.fromEntries(given), prompt: from.prompt, ...(seed.trim() !== "" && { seed: number(seed) }) };
 }
 
 /** What is to be otherwise than the image was made; null is left to the deployment. */
@@ -122,7 +148,10 @@ export function changes(from: Draft, after: Image): Record<string, unknown> {
 }
 
 const seedOf = (seed: string, after: Image) =>
-  seed.trim() === "" ? {} : { seed: seed === String(after.seed) ? "same" : Number(seed) };
+  seed.trim() === "" ? {} : { seed: seed === String(after.seed) ? "same" : number(seed) };
+
+/** What is no number goes as it is, for the API to say so. */
+const number = (text: string): number | string => (Number.isNaN(Number(text)) ? text : Number(text));
 
 function pendingImage(from: Draft): Image {
   return {

@@ -1,6 +1,6 @@
 // Which image the keyboard is at, and which ones are chosen.
-import { computed, signal } from "@preact/signals";
-import { images } from "./images";
+import { computed, effect, signal, untracked } from "@preact/signals";
+import { images, view } from "./images";
 
 export const current = signal<string | null>(null);
 export const chosen = signal<ReadonlySet<string>>(new Set());
@@ -9,6 +9,14 @@ export const touching = signal(false);
 export const selecting = computed(() => touching.value || chosen.value.size > 0);
 
 let anchor: string | null = null;
+
+/** Nothing stays chosen that is not listed any more. */
+export function follow(): void {
+  effect(() => {
+    void view.value;
+    untracked(pickNone);
+  });
+}
 
 /** Chooses an image or gives it up; with `range`, all from the last one to this. */
 export function pick(id: string, range = false): void {

@@ -1,6 +1,7 @@
 // Who is signed in: nobody, the holder of a pasted token, or a user of the issuer. All of it ends with the tab.
-import { signal } from "@preact/signals";
+import { batch, signal } from "@preact/signals";
 import { fetchConfig } from "./config";
+import { tell } from "./toasts";
 
 export interface Session {
   token: string;
@@ -14,7 +15,8 @@ export interface Session {
 const KEPT = "session";
 
 export const session = signal<Session | null>(read());
-export const notice = signal<string | null>(null);
+/** Another number for another caller. One follows another only by way of nobody; a renewed token is no other caller. */
+export const caller = signal(0);
 
 /** The token to send, renewed when it is about to expire; null for an anonymous caller. */
 export async function bearer(): Promise<string | null> {
@@ -36,13 +38,16 @@ export async function bearer(): Promise<string | null> {
 export function refused(): void {
   if (!session.value) return;
   keep(null);
-  notice.value = "You have been signed out, because your token is not valid any more.";
+  tell("You have been signed out, because your token is not valid any more.", { bad: true });
 }
 
 export function keep(next: Session | null): void {
   if (next) sessionStorage.setItem(KEPT, JSON.stringify(next));
   else sessionStorage.removeItem(KEPT);
-  session.value = next;
+  batch(() => {
+    if (!next !== !session.peek()) caller.value = caller.peek() + 1;
+    session.value = next;
+  });
 }
 
 /** Signs in with a token from anywhere. Throws an Error that says what is wrong with it. */

@@ -1,8 +1,8 @@
 // What the form and the filters choose from: models, datasets, and what is left of the quota.
-import { computed, effect, signal } from "@preact/signals";
+import { computed, effect, signal, untracked } from "@preact/signals";
 import type { Dataset, DatasetPage, Model, ModelPage, Usage } from "../schema";
 import { get, type Query } from "./api";
-import { session } from "./session";
+import { caller } from "./session";
 
 export const models = signal<Model[]>([]);
 export const datasets = signal<Dataset[]>([]);
@@ -18,10 +18,12 @@ export const datasetOf = (id: string | null): Dataset | undefined => datasets.va
 /** Loads all of it whenever the caller changes. What cannot be had is missing from the form, and no more. */
 export function follow(): void {
   effect(() => {
-    void session.value?.token;
-    void loadModels();
-    void loadDatasets();
-    void loadUsage();
+    void caller.value;
+    untracked(() => {
+      void loadModels();
+      void loadDatasets();
+      void loadUsage();
+    });
   });
 }
 

@@ -12,12 +12,18 @@ export const toasts = signal<Toast[]>([]);
 
 let last = 0;
 
+/** May be called in an effect: it subscribes to nothing. */
 export function tell(text: string, more: { bad?: boolean; act?: Toast["act"] } = {}): void {
   const toast: Toast = { id: ++last, text, bad: more.bad ?? false, ...(more.act && { act: more.act }) };
-  toasts.value = [...toasts.value.slice(-2), toast];
+  toasts.value = [...toasts.peek().slice(-2), toast];
   setTimeout(() => dismiss(toast.id), toast.bad || toast.act ? 8000 : 4000);
 }
 
 export function dismiss(id: number): void {
-  toasts.value = toasts.value.filter((one) => one.id !== id);
+  toasts.value = toasts.peek().filter((one) => one.id !== id);
+}
+
+/** What could be done about something is not for the next caller to do. */
+export function dismissActs(): void {
+  toasts.value = toasts.peek().filter((one) => !one.act);
 }

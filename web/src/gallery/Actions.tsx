@@ -1,8 +1,8 @@
 // What can be done with one image.
 import { Heart, RefreshCw, RotateCcw, Trash2 } from "lucide-preact";
 import { act, favorite } from "../data/acts";
-import { go } from "../data/address";
-import { draft, draftOf, parent } from "../data/making";
+import { close } from "../data/address";
+import { change, draftOf, parent } from "../data/making";
 import type { Image } from "../schema";
 
 interface Props {
@@ -45,8 +45,8 @@ export function Actions({ image, onChange, onGone }: Props) {
 /** Fills the form with an image, to be made again. */
 function again(image: Image): void {
   parent.value = image;
-  draft.value = draftOf(image);
-  go({ image: "" });
+  change(draftOf(image));
+  close("image");
   requestAnimationFrame(() => {
     document.getElementById("prompt")?.focus();
     scrollTo({ top: 0 });

@@ -26,9 +26,11 @@ export function Composer() {
     if (problem.value?.errors.some((one) => one.field !== "prompt")) setOpen(true);
   }, [problem.value]);
 
+  const isGone = form.model !== "" && models.value.length > 0 && !model;
+
   const submit = () => {
     if (!form.prompt.trim()) return prompt.current?.focus();
-    void generate();
+    if (!spent) void generate();
   };
   return (
     <form
@@ -53,7 +55,7 @@ export function Composer() {
         onKeyDown={(event) => {
           if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
             event.preventDefault();
-            submit();
+            event.currentTarget.form!.requestSubmit();
           }
         }}
       />
@@ -98,6 +100,14 @@ export function Composer() {
           {problem.value.retryAfter && ` Try again in ${problem.value.retryAfter} s.`}
         </p>
       )}
+      {isGone && fallback.value && (
+        <p class="note" role="status">
+          {form.model} is not offered any more.{" "}
+          <button type="button" class="link" onClick={() => change({ model: fallback.value!.name })}>
+            Use {fallback.value.name}
+          </button>
+        </p>
+      )}
       {open && (
         <div id="more" class="more">
           <Field name="model" label="Model">
@@ -106,6 +116,7 @@ export function Composer() {
               {models.value.map((one) => (
                 <option key={one.name} value={one.name}>{one.name}</option>
               ))}
+              {isGone && <option value={form.model}>{form.model} (not offered any more)</option>}
             </select>
           </Field>
           <Choice name="resolution" label="Resolution" options={RESOLUTIONS} />

@@ -1,7 +1,7 @@
 // The editor of datasets: what the images of a brand have in common.
 import { Plus, Trash2 } from "lucide-preact";
 import { useEffect, useState } from "preact/hooks";
-import { go } from "../data/address";
+import { close } from "../data/address";
 import { Problem, words } from "../data/api";
 import { fieldsOf, load, remove, save, type Fields } from "../data/datasets";
 import { session } from "../data/session";
@@ -14,7 +14,7 @@ import { References } from "./References";
 export function Datasets() {
   const [id, setId] = useState<string | null>(datasets.value[0]?.id ?? null);
   return (
-    <Dialog label="Datasets" kind="medium datasets" onClose={() => go({ panel: "" })}>
+    <Dialog label="Datasets" kind="medium datasets" onClose={() => close("panel")}>
       <nav aria-label="Datasets">
         <h2>Datasets</h2>
         <ul>

@@ -54,9 +54,11 @@ export function Filters() {
         <input
           type="date"
           value={at.to ?? ""}
+          min="2000-01-01"
           max={new Date().toISOString().slice(0, 10)}
           aria-label="Jump to a date"
-          onChange={(event) => go({ to: event.currentTarget.value })}
+          onChange={(event) => jump(event.currentTarget)}
+          onBlur={(event) => (event.currentTarget.value = at.to ?? "")}
         />
       </label>
       {at.from && (
@@ -91,6 +93,12 @@ export function Filters() {
       </button>
     </div>
   );
+}
+
+/** Every digit that is typed is a change; those of a year that is not complete are before the first date allowed. */
+function jump({ value, validity }: HTMLInputElement): void {
+  const { to } = address.value;
+  if (validity.valid && value !== (to ?? "")) go({ to: value }, to ? "replace" : "push");
 }
 
 function Shelf({ to, here, children }: { to: Address; here: boolean; children: preact.ComponentChildren }) {

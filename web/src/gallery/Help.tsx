@@ -1,4 +1,4 @@
-import { go } from "../data/address";
+import { close } from "../data/address";
 import { Dialog } from "../ui/Dialog";
 
 const KEYS = [
@@ -14,7 +14,7 @@ const KEYS = [
 
 export function Help() {
   return (
-    <Dialog label="Keyboard" kind="small" onClose={() => go({ panel: "" })}>
+    <Dialog label="Keyboard" kind="small" onClose={() => close("panel")}>
       <h2>Keyboard</h2>
       <dl class="keys">
         {KEYS.map(([key, what]) => (

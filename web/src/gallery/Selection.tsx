@@ -11,11 +11,11 @@ export function Selection() {
   const ids = [...chosen.value];
   const { status, q } = address.value;
   const inTrash = status === "deleted";
-  const loaded = images.value.filter((one) => one.status !== "pending").length;
-  const everything = ids.length > 0 && ids.length === loaded && phase.value !== "end" && !q;
+  const loaded = images.value.every((one) => one.status === "pending" || chosen.value.has(one.id));
+  const everything = ids.length > 0 && loaded && phase.value !== "end" && !q;
   const run = (action: Action) => {
-    const all = everything && confirm("Do this to everything that is listed, also to what is not loaded yet?");
-    const done = all ? actOnAll(action) : act(action, ids);
+    if (everything && !confirm("Do this to everything that is listed, also to what is not loaded yet?")) return;
+    const done: Promise<unknown> = everything ? actOnAll(action) : act(action, ids);
     void done.then(pickNone);
   };
   const button = (action: Action, label: string, Icon: typeof Heart) => (

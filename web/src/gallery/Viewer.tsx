@@ -1,7 +1,7 @@
 // One image, large, with all that is known of how it came to be.
 import { ChevronLeft, ChevronRight, Download } from "lucide-preact";
 import { useEffect, useState } from "preact/hooks";
-import { address, go } from "../data/address";
+import { address, close, go } from "../data/address";
 import { get, words } from "../data/api";
 import { images, more } from "../data/images";
 import type { Image } from "../schema";
@@ -11,6 +11,8 @@ import { Facts } from "./Facts";
 import { shapeOf } from "./layout";
 import { Lineage } from "./Lineage";
 import { current } from "../data/selection";
+
+const LONG = 400; // characters
 
 export function Viewer() {
   const id = address.value.image!;
@@ -30,9 +32,15 @@ export function Viewer() {
     if (next) go({ image: next.id }, "replace");
     if (at + by > images.value.length - 5) void more();
   };
-  const close = () => {
-    go({ image: "" });
+  const leave = () => {
+    close("image");
     if (at >= 0) current.value = id;
+  };
+  /** The image was taken out of the list, and the one after it took its place. */
+  const gone = () => {
+    leave();
+    const next = images.value[at] ?? images.value.at(-1);
+    requestAnimationFrame(() => (next ? (current.value = next.id) : document.getElementById("images")?.focus()));
   };
   const keys = (event: KeyboardEvent) => {
     if ((event.target as HTMLElement).closest("input, textarea, select")) return;
@@ -40,7 +48,7 @@ export function Viewer() {
     if (event.key === "ArrowRight") step(1);
   };
   return (
-    <Dialog label="Image" kind="viewer" onClose={close} back={`tile-${id}`}>
+    <Dialog label="Image" kind="viewer" onClose={leave} back={`tile-${id}`}>
       <div class="stage" onKeyDown={keys} tabIndex={-1} autofocus>
         {image && <Picture image={image} />}
         {fault && <p role="alert">{fault}</p>}
@@ -59,7 +67,7 @@ export function Viewer() {
       </div>
       {image && (
         <aside class="about" aria-label="How it came to be" onKeyDown={keys}>
-          <h2 class="prompt">{image.prompt}</h2>
+          <Prompt key={image.id} text={image.prompt} />
           <div class="acts">
             {image.image_url && (
               <a
@@ -72,13 +80,28 @@ export function Viewer() {
                 <Download size={16} />
               </a>
             )}
-            <Actions image={image} onChange={setOther} onGone={close} />
+            <Actions image={image} onChange={setOther} onGone={gone} />
           </div>
           <Facts image={image} />
           <Lineage image={image} />
         </aside>
       )}
     </Dialog>
+  );
+}
+
+/** A long one is cut, until somebody wants to see all of it. */
+function Prompt({ text }: { text: string }) {
+  const [whole, setWhole] = useState(text.length <= LONG);
+  return (
+    <div>
+      <h2 class={whole ? "prompt" : "prompt cut"}>{text}</h2>
+      {text.length > LONG && (
+        <button type="button" class="link" aria-expanded={whole} onClick={() => setWhole(!whole)}>
+          {whole ? "Show less" : "Show all of it"}
+        </button>
+      )}
+    </div>
   );
 }
 
