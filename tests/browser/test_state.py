@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Dialog, Locator, Page, Route, expect
 
 from local.token import token
 from tests.browser.api import Api
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LIST = re.compile(r"/ai/generated-images\?")
 
 
-def prompt(page: Page) -> Any:
+def prompt(page: Page) -> Locator:
     return page.get_by_role("textbox", name="Prompt")
 
 
@@ -47,11 +47,15 @@ def test_who_does_not_confirm_does_nothing(visit: Visit, service: Service) -> No
     asked: list[str] = []
     sent: list[Any] = []
 
+    def heard(dialog: Dialog) -> None:
+        asked.append(dialog.message)
+        dialog.dismiss()
+
     def prepare(page: Page) -> None:
         listing(page, [], made, cursor="more")
-        page.route(re.compile(r"cursor=more"), lambda route: None)
+        page.route(re.compile(r"cursor=more"), lambda _: None)
         page.on("request", lambda request: sent.append(request.post_data_json) if request.method == "POST" else None)
-        page.on("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+        page.on("dialog", heard)
 
     page = visit(user="hesitant", prepare=prepare)
     page.get_by_role("link", name="Leaf 1").wait_for()
@@ -281,7 +285,7 @@ def test_a_model_that_is_gone_is_named_and_another_one_offered(visit: Visit, ser
     expect(page.get_by_text("not offered any more")).to_have_count(0)
     with page.expect_request("**/regenerate") as sent:
         page.get_by_role("button", name="Regenerate").click()
-    assert sent.value.post_data_json["model"] == record["model"]
+    assert sent.value.post_data_json == {"model": record["model"], "dataset": "frozen"}
 
 
 def test_the_focus_goes_to_the_next_image_when_one_is_thrown_away(visit: Visit, service: Service) -> None:

@@ -21,6 +21,7 @@ export function go(changes: Address, how: "push" | "replace" = "push"): void {
 
 /** Closes an image or a panel: a step back to where this page opened it, so that the back button opens it no more. */
 export function close(name: "image" | "panel"): void {
+  if (!address.value[name]) return;
   const opened = (history.state as { opened?: string } | null)?.opened === name;
   if (!opened) return go({ [name]: "" }, "replace");
   address.value = cleaned({ ...address.value, [name]: "" });

@@ -26,7 +26,12 @@ export function Composer() {
     if (problem.value?.errors.some((one) => one.field !== "prompt")) setOpen(true);
   }, [problem.value]);
 
-  const isGone = form.model !== "" && models.value.length > 0 && !model;
+  const isListed = !form.model || model !== undefined;
+  const isGone = !isListed && models.value.length > 0;
+  const use = (name: string) => {
+    change({ model: name });
+    prompt.current?.focus();
+  };
 
   const submit = () => {
     if (!form.prompt.trim()) return prompt.current?.focus();
@@ -103,7 +108,7 @@ export function Composer() {
       {isGone && fallback.value && (
         <p class="note" role="status">
           {form.model} is not offered any more.{" "}
-          <button type="button" class="link" onClick={() => change({ model: fallback.value!.name })}>
+          <button type="button" class="link" onClick={() => use(fallback.value!.name)}>
             Use {fallback.value.name}
           </button>
         </p>
@@ -116,7 +121,7 @@ export function Composer() {
               {models.value.map((one) => (
                 <option key={one.name} value={one.name}>{one.name}</option>
               ))}
-              {isGone && <option value={form.model}>{form.model} (not offered any more)</option>}
+              {!isListed && <option value={form.model}>{isGone ? `${form.model} (not offered any more)` : form.model}</option>}
             </select>
           </Field>
           <Choice name="resolution" label="Resolution" options={RESOLUTIONS} />

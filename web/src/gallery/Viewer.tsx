@@ -38,6 +38,7 @@ export function Viewer() {
   };
   /** The image was taken out of the list, and the one after it took its place. */
   const gone = () => {
+    if (address.value.image !== id) return;
     leave();
     const next = images.value[at] ?? images.value.at(-1);
     requestAnimationFrame(() => (next ? (current.value = next.id) : document.getElementById("images")?.focus()));
