@@ -86,6 +86,7 @@ function Editor({ stored, onSaved }: { stored: Dataset | null; onSaved: (id: str
   const [fault, setFault] = useState<Error | null>(null);
   const { dataset, fields } = held;
   const signedIn = session.value !== null;
+  const isConflict = fault instanceof Problem && fault.status === 412;
   const isChanged = JSON.stringify(fields) !== JSON.stringify(fieldsOf(dataset));
   useLayoutEffect(() => {
     unsaved.value = isChanged;
@@ -171,9 +172,9 @@ function Editor({ stored, onSaved }: { stored: Dataset | null; onSaved: (id: str
       )}
       {dataset && <References dataset={dataset} onChange={follow} onError={setFault} />}
       {fault && (
-        <div role="alert">
-          <p class="fault">{words(fault)}</p>
-          {fault instanceof Problem && fault.status === 412 && (
+        <div class="told" role="alert">
+          <p class="fault">{isConflict ? "Somebody else has changed this dataset meanwhile." : words(fault)}</p>
+          {isConflict && (
             <p class="row">
               <button type="button" class="button" onClick={() => settle((theirs) => setHeld(heldAs(theirs)))}>Show theirs</button>
               <button type="button" class="button" onClick={() => settle(store)}>Keep mine</button>
