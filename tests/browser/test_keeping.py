@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.api import Api
@@ -88,6 +89,25 @@ def test_what_may_not_be_done_says_so_and_is_taken_back(visit: Visit, service: S
     page = visit("/?status=all")
     page.get_by_role("link", name="Everybody's").first.click()
     page.get_by_role("button", name="Throw away").click()
-    expect(page.get_by_role("status").filter(has_text="could not be")).to_be_visible()
+    told = page.get_by_role("dialog", name="Image").get_by_role("status").filter(has_text="could not be")
+    expect(told).to_be_visible()
+    told.get_by_role("button", name="Dismiss").click()
+    expect(told).to_have_count(0)
     page.keyboard.press("Escape")
     expect(page.get_by_role("link", name="Everybody's").first).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [360, 320])
+def test_what_can_be_done_with_many_fits_a_small_phone(visit: Visit, service: Service, width: int) -> None:
+    Api(service, "thumbs").generate("A thumb")
+    page = visit(user="thumbs", size=(width, 640))
+    page.get_by_role("button", name="Select", exact=True).last.click()
+    page.locator(".tile a").first.click()
+    bar = page.get_by_role("toolbar", name="Selected images")
+    for button in bar.get_by_role("button").all():
+        box = button.bounding_box()
+        assert box
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width - 12
+    bar.get_by_role("button", name="Give up the selection").click()
+    expect(bar).to_have_count(0)

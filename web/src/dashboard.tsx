@@ -5,14 +5,13 @@ import { session } from "./data/session";
 import { datasetOf, follow as followShelves } from "./data/shelves";
 import { Bars, funnel, type Bar } from "./dashboard/Bars";
 import { Card } from "./dashboard/Card";
-import { by, days, follow, RANGES, recordsOf, reportOf, user, type Name } from "./dashboard/reports";
+import { by, days, exactly, follow, pageOf, quoted, RANGES, recordsOf, reportOf, user, type Name } from "./dashboard/reports";
 import { Totals } from "./dashboard/Totals";
 import { Trend, type Series } from "./dashboard/Trend";
 import type { ReportRow } from "./schema";
 import { Header } from "./ui/Header";
 import { Toasts } from "./ui/Toasts";
 
-const TOP = { limit: 8 };
 const STATUSES: Series[] = [
   { label: "Succeeded", color: "--series-1", of: (row) => row.images },
   { label: "Failed", color: "--series-2", of: (row) => row.failed },
@@ -58,20 +57,20 @@ function Dashboard() {
                   key: step.label,
                   label: step.label,
                   value: step.value,
-                  link: recordsOf({}, step.link),
+                  link: step.only && recordsOf(step.only),
                   more: percent(step.value / total.records),
                 }))}
               />
             )}
           </Card>
-          <Top title="Models" name="models" label={(row) => row.model} more={speed} />
-          <Top title="Cost by model" name="models" label={(row) => row.model} value={(row) => row.cost_usd} show={dollars} />
+          <Top title="Models" name="models" label={(row) => row.model} link={toModel} more={speed} />
+          <Top title="Cost by model" name="models" label={(row) => row.model} link={toModel} sort="cost_usd" show={dollars} />
           {session.value?.admin && !user.value && <Users />}
-          <Top title="Datasets" name="datasets" label={(row) => datasetOf(row.dataset_id ?? null)?.name ?? row.dataset_id} more={liked} />
+          <Top title="Datasets" name="datasets" label={nameOf} link={toDataset} more={liked} />
           <Top title="Visual elements" name="visual-elements" label={(row) => row.element} more={liked} />
-          <Top title="Words in prompts" name="prompts" label={(row) => row.term} more={liked} />
-          <Top title="Settings" name="settings" label={(row) => row.value && `${row.setting?.replaceAll("_", " ")} ${row.value}`} more={liked} />
-          <Top title="Why generations fail" name="failures" label={fault} link={toFailed} />
+          <Top title="Words in prompts" name="prompts" label={(row) => row.term} link={toWord} more={liked} />
+          <Top title="Settings" name="settings" label={setting} link={toStyle} more={liked} />
+          <Top title="Why generations fail" name="failures" label={fault} link={toBlocked} />
         </div>
       </main>
       <Toasts />
@@ -100,22 +99,26 @@ interface TopProps {
   title: string;
   name: Name;
   label: (row: ReportRow) => string | null | undefined;
-  value?: (row: ReportRow) => number;
+  /** What there is most of comes first. */
+  sort?: "records" | "cost_usd";
   show?: (value: number) => string;
   more?: (row: ReportRow) => string;
-  link?: (row: ReportRow) => string | null;
+  /** Where a row of the rows leads; null where nothing lists just its records. */
+  link?: (row: ReportRow, rows: ReportRow[]) => string | null;
 }
 
-const held = new Map<Name, ReturnType<typeof reportOf>>();
+const held = new Map<string, ReturnType<typeof reportOf>>();
 
-function Top({ title, name, label, value = (row) => row.records, show = count, more = () => "", link = recordsOf }: TopProps) {
-  if (!held.has(name)) held.set(name, reportOf(name, () => TOP));
+function Top({ title, name, label, sort = "records", show = count, more = () => "", link = () => null }: TopProps) {
+  const query = { limit: 8, sort };
+  const key = `${name} ${sort}`;
+  if (!held.has(key)) held.set(key, reportOf(name, () => query));
   return (
-    <Card title={title} name={name} query={TOP} held={held.get(name)!.value}>
+    <Card title={title} name={name} query={query} held={held.get(key)!.value}>
       {(report) => {
-        const bars: Bar[] = report.rows
-          .map((row, at) => ({ key: String(at), label: label(row) || "none", value: value(row), link: link(row), more: more(row) }))
-          .sort((a, b) => b.value - a.value);
+        const bars: Bar[] = report.rows.map((row, at) => ({
+          key: String(at), label: label(row) || "none", value: row[sort], link: link(row, report.rows), more: more(row),
+        }));
         return (
           <>
             <Bars bars={bars} show={show} />
@@ -129,11 +132,11 @@ function Top({ title, name, label, value = (row) => row.records, show = count, m
 
 function Users() {
   const label = (row: ReportRow) => row.user_id ?? "without an account";
-  const link = (row: ReportRow) => (row.user_id ? `?user_id=${encodeURIComponent(row.user_id)}` : null);
+  const link = (row: ReportRow) => (row.user_id ? pageOf(row.user_id) : null);
   return (
     <>
       <Top title="Users" name="users" label={label} link={link} more={liked} />
-      <Top title="Cost by user" name="users" label={label} link={link} value={(row) => row.cost_usd} show={dollars} />
+      <Top title="Cost by user" name="users" label={label} link={link} sort="cost_usd" show={dollars} />
     </>
   );
 }
@@ -142,7 +145,28 @@ const percent = (value: number): string => value.toLocaleString(undefined, { sty
 
 const fault = (row: ReportRow): string => `${row.code?.replaceAll("_", " ")} · ${row.model ?? "no model"}`;
 
-const toFailed = ({ code }: ReportRow): string => recordsOf({}, { status: code === "content_blocked" ? "blocked" : "failed" });
+const setting = (row: ReportRow) => row.value && `${row.setting?.replaceAll("_", " ")} ${row.value}`;
+
+const nameOf = ({ dataset_id = null }: ReportRow) => datasetOf(dataset_id)?.name ?? dataset_id;
+
+const toDataset = ({ dataset_id }: ReportRow) => (dataset_id ? recordsOf({ dataset_id }) : null);
+
+const toWord = ({ term }: ReportRow) => (term ? recordsOf({ q: quoted(term) }) : null);
+
+function toModel({ model }: ReportRow, rows: ReportRow[], only = {}): string | null {
+  const q = model ? exactly("model", model, rows.map((one) => one.model)) : null;
+  return q && recordsOf({ q, ...only });
+}
+
+function toStyle({ setting, value }: ReportRow, rows: ReportRow[]): string | null {
+  const styles = rows.map((one) => (one.setting === "style" ? one.value : null));
+  const q = setting === "style" && value ? exactly("style", value, styles) : null;
+  return q && recordsOf({ q });
+}
+
+/** Only of what was blocked is there one kind: a list cannot tell failures apart. */
+const toBlocked = (row: ReportRow, rows: ReportRow[]) =>
+  row.code === "content_blocked" ? toModel(row, rows, { status: "blocked" }) : null;
 
 const liked = (row: ReportRow): string => (row.favorite_rate === null ? "" : `${percent(row.favorite_rate)} favourites`);
 

@@ -31,15 +31,15 @@ export function Bars({ bars, show = count }: Props) {
   );
 }
 
-/** The steps that records go through, each a part of the first. */
+/** The steps that records go through, each a part of the first, and what lists them: nothing lists both the kept and the trash. */
 export function funnel(total: ReportRow | Pick<ReportRow, "records" | "images" | "kept" | "favorites" | "failed" | "blocked" | "pending">) {
   return [
-    { label: "Asked for", value: total.records, link: { status: "all" } },
-    { label: "Succeeded", value: total.images, link: {} },
-    { label: "Kept", value: total.kept, link: {} },
-    { label: "Favourites", value: total.favorites, link: { favorite: "true" } },
-    { label: "Failed", value: total.failed, link: { status: "failed" } },
-    { label: "Blocked", value: total.blocked, link: { status: "blocked" } },
-    { label: "Under way", value: total.pending, link: { status: "pending" } },
+    { label: "Asked for", value: total.records, only: {} },
+    { label: "Succeeded", value: total.images, only: null },
+    { label: "Kept", value: total.kept, only: { status: "succeeded" } },
+    { label: "Favourites", value: total.favorites, only: { status: "succeeded", favorite: "true" } },
+    { label: "Failed", value: total.failed, only: { status: "failed" } },
+    { label: "Blocked", value: total.blocked, only: { status: "blocked" } },
+    { label: "Under way", value: total.pending, only: { status: "pending" } },
   ];
 }

@@ -16,11 +16,12 @@ interface Props {
 /** A report with its title, its records and its CSV. */
 export function Card({ title, name, query, held, wide, note, children }: Props) {
   const { report, fault } = held;
+  const records = recordsOf();
   return (
     <section class={wide ? "card wide" : "card"} aria-label={title} aria-busy={!report && !fault}>
       <header>
         <h2>{title}</h2>
-        <a class="link" href={recordsOf({}, { status: "all" })}>Records</a>
+        {records && <a class="link" href={records}>Records</a>}
         <button
           type="button"
           class="icon small"

@@ -1,8 +1,8 @@
-// Bars over time. A bar leads to its records.
+// Bars over time, and the same in words. A bar leads to its records.
 import { BarController, BarElement, CategoryScale, Chart, Legend, LinearScale, Tooltip } from "chart.js";
 import { useEffect, useRef } from "preact/hooks";
 import type { ReportRow } from "../schema";
-import { by, recordsOf } from "./reports";
+import { by, recordsOf, user } from "./reports";
 
 Chart.register(BarController, BarElement, CategoryScale, Legend, LinearScale, Tooltip);
 
@@ -45,12 +45,34 @@ export function Trend({ label, rows, series, show }: Props) {
   }, [rows, series]);
   const total = (one: Series) => rows.reduce((sum, row) => sum + one.of(row), 0);
   const words = `${label} by ${by.value}: ${series.map((one) => `${one.label} ${show(total(one))}`).join(", ")}`;
+  const day = new Intl.DateTimeFormat(undefined, FORMATS[by.value]);
   return (
-    <div class="trend">
-      <canvas ref={canvas} role="img" aria-label={words} />
-    </div>
+    <>
+      <div class="trend">
+        <canvas ref={canvas} role="img" aria-label={words} />
+      </div>
+      <details class="figures">
+        <summary>By {by.value}</summary>
+        <ul>
+          {rows.map((row, at) => {
+            const link = toPeriod(rows, at);
+            const name = day.format(new Date(row.period!));
+            if (!row.records) return null;
+            return (
+              <li key={row.period}>
+                {link ? <a href={link}>{name}</a> : name}
+                <span>{series.map((one) => `${one.label} ${show(one.of(row))}`).join(", ")}</span>
+              </li>
+            );
+          })}
+        </ul>
+      </details>
+    </>
   );
 }
+
+const toPeriod = (rows: ReportRow[], at: number): string | null =>
+  recordsOf({}, rows[at]?.period ?? undefined, rows[at + 1]?.period ?? undefined);
 
 function drawn(canvas: HTMLCanvasElement, rows: ReportRow[], series: Series[], show: (value: number) => string): Chart {
   const style = getComputedStyle(document.documentElement);
@@ -75,12 +97,11 @@ function drawn(canvas: HTMLCanvasElement, rows: ReportRow[], series: Series[], s
       maintainAspectRatio: false,
       interaction: { mode: "index", intersect: false },
       onClick: (_event, hit) => {
-        const at = hit[0]?.index ?? -1;
-        const row = rows[at];
-        if (row) location.assign(recordsOf(row, { status: "all" }, rows[at + 1]?.period ?? undefined));
+        const link = hit[0] && toPeriod(rows, hit[0].index);
+        if (link) location.assign(link);
       },
       onHover: (_event, hit) => {
-        canvas.style.cursor = hit.length ? "pointer" : "default";
+        canvas.style.cursor = hit.length && !user.value ? "pointer" : "default";
       },
       plugins: {
         legend: { display: series.length > 1, align: "start", labels: { boxWidth: 10, boxHeight: 10, useBorderRadius: true, borderRadius: 3 } },

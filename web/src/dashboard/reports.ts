@@ -1,6 +1,6 @@
 // The reports of the days that are looked at, and the words for them.
-import { computed, effect, signal, type Signal } from "@preact/signals";
-import type { Report, ReportRow } from "../schema";
+import { batch, computed, effect, signal, type Signal } from "@preact/signals";
+import type { Report } from "../schema";
 import { call, get, search, words } from "../data/api";
 import { save } from "../data/saving";
 import { session } from "../data/session";
@@ -19,9 +19,17 @@ export const RANGES = [
 
 const DAY = 86_400_000;
 
-const asked = new URLSearchParams(location.search);
-export const days = signal(RANGES.find((one) => one.days === Number(asked.get("days")))?.days ?? 30);
-export const user = signal(asked.get("user_id") ?? "");
+export const days = signal<number>(30);
+export const user = signal("");
+read();
+
+function read(): void {
+  const asked = new URLSearchParams(location.search);
+  batch(() => {
+    days.value = RANGES.find((one) => one.days === Number(asked.get("days")))?.days ?? 30;
+    user.value = asked.get("user_id") ?? "";
+  });
+}
 export const by = computed<By>(() => RANGES.find((one) => one.days === days.value)!.by);
 
 /** Whole days of UTC, today among them; the last one is not included. */
@@ -32,11 +40,16 @@ export const range = computed(() => {
 
 export const iso = (time: number): string => new Date(time).toISOString().slice(0, 10);
 
-/** Keeps the choice in the address. */
+/** This page, with the days that are looked at, for a user. */
+export const pageOf = (id: string): string => location.pathname + search({ days: days.value === 30 ? null : days.value, user_id: id });
+
+/** Keeps the choice in the address, where Back and Forward find it. */
 export function follow(): void {
+  addEventListener("popstate", read);
+  history.replaceState(null, "", pageOf(user.value));
   effect(() => {
-    const kept = search({ days: days.value === 30 ? null : days.value, user_id: user.value });
-    history.replaceState(null, "", location.pathname + kept);
+    const next = pageOf(user.value);
+    if (next !== location.pathname + location.search) history.pushState(null, "", next);
   });
 }
 
@@ -74,16 +87,18 @@ export async function download(name: Name, more: Params): Promise<void> {
 const path = (name: Name): string => `/ai/analytics/${name}`;
 const query = (more: Params) => ({ ...range.value, user_id: user.value, ...more });
 
-/** The gallery, showing what a row was counted from; `end` is the day after its last. */
-export function recordsOf(row: Partial<ReportRow>, more: Record<string, string> = {}, end = range.value.to): string {
-  const quoted = (text: string) => `"${text.replaceAll('"', " ")}"`;
-  const words = row.model
-    ? `model:${quoted(row.model)}`
-    : row.setting === "style" && row.value
-      ? `style:${quoted(row.value)}`
-      : row.element
-        ? quoted(row.element)
-        : row.term;
-  const within = { from: row.period ?? range.value.from, to: iso(Date.parse(end) - DAY) };
-  return `/${search({ ...within, q: words, dataset_id: row.dataset_id, ...more })}`;
+/** The gallery, listing the records of some days, `end` not included; null while it is another user's figures that are looked
+ * at, for the gallery lists one's own. */
+export function recordsOf(filter: Params = {}, from = range.value.from, end = range.value.to): string | null {
+  if (user.value) return null;
+  return `/${search({ from, to: iso(Date.parse(end) - DAY), status: "all", ...filter })}`;
 }
+
+/** The search for a text in a field; null where it would find the records of some `others`, too. */
+export function exactly(field: "model" | "style", text: string, others: (string | null | undefined)[]): string | null {
+  const flat = (name: string) => ` ${name.toLowerCase().split(/[^\p{L}\p{N}]+/u).join(" ").trim()} `;
+  const within = others.some((one) => one && one !== text && flat(one).includes(flat(text)));
+  return within ? null : `${field}:${quoted(text)}`;
+}
+
+export const quoted = (text: string): string => `"${text.replaceAll('"', " ")}"`;

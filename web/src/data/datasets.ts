@@ -2,7 +2,7 @@
 import { signal } from "@preact/signals";
 import type { Dataset, DatasetReference, ReferenceUpload } from "../schema";
 import { call, get, Problem } from "./api";
-import { finished } from "./jobs";
+import { followed, started } from "./jobs";
 import { datasets, loadDatasets } from "./shelves";
 
 /** A file on its way: the part that has arrived, from 0 to 1, or why it never will. */
@@ -37,13 +37,26 @@ export const fieldsOf = (dataset: Dataset | null): Fields => ({
   isPublic: dataset?.visibility === "public",
 });
 
+/** What is in the form when the dataset has become `next`: what was typed since `held` stays, all else is as it is now. */
+export function rebased(fields: Fields, held: Dataset | null, next: Dataset): Fields {
+  const [before, now] = [fieldsOf(held), fieldsOf(next)];
+  const typed = Object.entries(fields).filter(([name, value]) => value !== before[name as keyof Fields]);
+  const merged: Fields = { ...now, ...Object.fromEntries(typed) };
+  if (fields.elements !== before.elements && now.elements !== before.elements) {
+    merged.elements = [...new Set([...lines(fields.elements), ...lines(now.elements)])].join("\n");
+  }
+  return merged;
+}
+
+const lines = (text: string): string[] => text.split("\n").map((one) => one.trim()).filter(Boolean);
+
 /** Creates a dataset, or changes one if nobody else has since it was read. */
 export async function save(fields: Fields, held: Dataset | null, signedIn: boolean): Promise<Dataset> {
   const body = {
     name: fields.name,
     brand: fields.brand.trim() || null,
     vibe: fields.vibe.trim() || null,
-    unique_visual_elements: fields.elements.split("\n").map((one) => one.trim()).filter(Boolean),
+    unique_visual_elements: lines(fields.elements),
     ...(signedIn && { visibility: fields.isPublic ? "public" : "private" }),
   };
   const answer = held
@@ -55,9 +68,9 @@ export async function save(fields: Fields, held: Dataset | null, signedIn: boole
 
 /** Deletes a dataset; settles when no record names it any more. */
 export async function remove(dataset: Dataset): Promise<void> {
-  const job = finished("DELETE", `/ai/datasets/${dataset.id}`);
+  const job = started("DELETE", `/ai/datasets/${dataset.id}`);
   datasets.value = datasets.value.filter((one) => one.id !== dataset.id);
-  await job.finally(loadDatasets);
+  await job.then(followed).finally(loadDatasets);
 }
 
 export async function suggest(dataset: Dataset): Promise<Dataset> {
@@ -112,8 +125,7 @@ function send(form: ReferenceUpload, file: File, progress: (part: number) => voi
 async function judged(dataset: string, reference: string): Promise<void> {
   for (let look = 0; look < 40; look++) {
     const found = (await load(dataset)).reference_images.find((one) => one.id === reference);
-    if (found?.status === "refused") throw new Error(found.reason ?? "This image was refused.");
-    if (!found || found.status === "ready") return;
+    if (found?.status !== "awaiting") return;
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
 }

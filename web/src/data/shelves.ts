@@ -1,11 +1,13 @@
 // What the form and the filters choose from: models, datasets, and what is left of the quota.
-import { computed, effect, signal, untracked } from "@preact/signals";
+import { batch, computed, effect, signal, untracked } from "@preact/signals";
 import type { Dataset, DatasetPage, Model, ModelPage, Usage } from "../schema";
 import { get, type Query } from "./api";
 import { caller } from "./session";
 
 export const models = signal<Model[]>([]);
 export const datasets = signal<Dataset[]>([]);
+/** Whether the datasets have been asked for, and are all here that can be had. */
+export const arrived = signal(false);
 export const usage = signal<Usage | null>(null);
 
 export const fallback = computed(() => models.value.find((one) => one.default) ?? models.value[0]);
@@ -39,7 +41,10 @@ export async function loadUsage(): Promise<void> {
 export async function loadDatasets(): Promise<void> {
   const shelves = await Promise.all(["private", "public"].map(everyPage));
   const unique = new Map(shelves.flat().map((one) => [one.id, one]));
-  datasets.value = [...unique.values()].sort((a, b) => a.name.localeCompare(b.name));
+  batch(() => {
+    datasets.value = [...unique.values()].sort((a, b) => a.name.localeCompare(b.name));
+    arrived.value = true;
+  });
 }
 
 async function everyPage(visibility: string): Promise<Dataset[]> {

@@ -39,7 +39,7 @@ export function References({ dataset, onChange, onError }: Props) {
         {shown.map((one) => (
           <li key={one.id} class={one.status}>
             {one.thumbnail_url ? <img src={one.thumbnail_url} alt={one.file_name ?? "A reference"} /> : <CircleAlert size={20} />}
-            {one.reason && <p>{one.reason}</p>}
+            {one.reason && <p role="alert">{one.file_name ? `${one.file_name}: ` : ""}{one.reason}</p>}
             <button
               type="button"
               class="icon small"

@@ -2,7 +2,7 @@
 import { Heart, HeartOff, RotateCcw, Trash2, X } from "lucide-preact";
 import { act, actOnAll, working, type Action } from "../data/acts";
 import { address } from "../data/address";
-import { plural } from "../data/format";
+import { count } from "../data/format";
 import { images, phase } from "../data/images";
 import { chosen, pickAll, pickNone, selecting } from "../data/selection";
 
@@ -25,7 +25,7 @@ export function Selection() {
   );
   return (
     <div class="selection" role="toolbar" aria-label="Selected images">
-      <b role="status">{working.value ?? `${plural(ids.length, "image")} selected`}</b>
+      <b role="status">{working.value ?? <>{count(ids.length)}<span> {ids.length === 1 ? "image" : "images"} selected</span></>}</b>
       <button type="button" class="link" onClick={pickAll}>All</button>
       <span class="push" />
       {inTrash ? (

@@ -3,13 +3,21 @@ import { CircleUser, LogIn, LogOut, UserX } from "lucide-preact";
 import { useEffect, useState } from "preact/hooks";
 import { words } from "../data/api";
 import { fetchConfig } from "../data/config";
-import { count } from "../data/format";
-import { finished } from "../data/jobs";
 import { paste, session, signOut } from "../data/session";
 import { tell } from "../data/toasts";
+import { erase, Erasure } from "./Erasure";
 import { Menu } from "./Menu";
 
 export function Account() {
+  return (
+    <>
+      <Who />
+      <Erasure />
+    </>
+  );
+}
+
+function Who() {
   const who = session.value;
   if (!who) {
     return (
@@ -48,20 +56,6 @@ export function Account() {
       )}
     </Menu>
   );
-}
-
-/** Everything of this user goes: images, datasets, favourites. */
-async function erase(): Promise<void> {
-  if (!confirm("Delete all your images and datasets, for good? Nobody can bring them back.")) return;
-  try {
-    tell("All that is yours is being deleted. This takes some minutes.");
-    const job = await finished("DELETE", "/ai/users/me");
-    const gone = Object.values(job.receipt?.counts ?? {}).reduce((sum, one) => sum + one, 0);
-    tell(`All that was yours is deleted: ${count(gone)} things. Receipt: ${job.id}`);
-    await signOut();
-  } catch (error) {
-    tell(words(error), { bad: true });
-  }
 }
 
 function SignIn({ close }: { close: () => void }) {

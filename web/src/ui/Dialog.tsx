@@ -1,7 +1,8 @@
 // A modal dialog: the browser keeps the focus inside, Escape and the backdrop close it.
 import type { ComponentChildren } from "preact";
-import { useLayoutEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { X } from "lucide-preact";
+import { dialogs, Toasts } from "./Toasts";
 
 interface Props {
   label: string;
@@ -14,12 +15,15 @@ interface Props {
 
 export function Dialog({ label, kind, onClose, back, children }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
+  const [me] = useState(() => Symbol(label));
   const to = useRef(back);
   to.current = back;
   useLayoutEffect(() => {
     dialog.current?.showModal();
+    dialogs.value = [...dialogs.value, me];
     return () => {
       dialog.current?.close();
+      dialogs.value = dialogs.value.filter((one) => one !== me);
       if (to.current) document.getElementById(to.current)?.focus();
     };
   }, []);
@@ -29,7 +33,13 @@ export function Dialog({ label, kind, onClose, back, children }: Props) {
       class={`dialog ${kind}`}
       aria-label={label}
       onCancel={(event) => {
+        if (event.target !== dialog.current) return; // a file chooser's bubbles
         event.preventDefault();
+        onClose();
+      }}
+      onKeyDown={(event) => {
+        if (event.key !== "Escape" || event.isComposing) return;
+        event.preventDefault(); // of a second Escape in a row the browser would not ask
         onClose();
       }}
       onMouseDown={(event) => event.target === dialog.current && onClose()}
@@ -38,6 +48,7 @@ export function Dialog({ label, kind, onClose, back, children }: Props) {
         <X size={20} />
       </button>
       {children}
+      <Toasts dialog={me} />
     </dialog>
   );
 }
