@@ -101,9 +101,9 @@ def test_what_may_not_be_done_says_so_and_is_taken_back(visit: Visit, service: S
 def test_what_can_be_done_with_many_fits_a_small_phone(visit: Visit, service: Service, width: int) -> None:
     Api(service, "thumbs").generate("A thumb")
     page = visit(user="thumbs", size=(width, 640))
-    page.get_by_role("button", name="Select", exact=True).last.click()
-    page.locator(".tile a").first.click()
+    page.locator(".tile").first.get_by_role("button", name="Select", exact=True).click()
     bar = page.get_by_role("toolbar", name="Selected images")
+    expect(bar).to_be_visible()
     for button in bar.get_by_role("button").all():
         box = button.bounding_box()
         assert box
