@@ -62,7 +62,7 @@ def _local() -> tuple[Any, str | None]:
             "start it in another terminal with `make run`, or name a deployed one with --stack"
         )
     isolate()
-    return emulated(), runtime.endpoint
+    return emulated(folder.credentials), runtime.endpoint
 
 
 def _deployed(region: str | None, profile: str | None) -> tuple[Any, str | None]:

@@ -8,13 +8,13 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-__all__ = ["ACCOUNT", "CREDENTIALS", "REGION", "BotoCoreError", "ClientError", "client", "isolate", "session"]
+from local.credentials import Credentials
+
+__all__ = ["ACCOUNT", "REGION", "BotoCoreError", "ClientError", "client", "environment", "isolate", "session"]
 
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
-CREDENTIALS = {
-    "AWS_ACCESS_KEY_ID": "test",
-    "AWS_SECRET_ACCESS_KEY": "test",
+_PLACE = {
     "AWS_REGION": REGION,
     "AWS_DEFAULT_REGION": REGION,
     "AWS_CONFIG_FILE": os.devnull,
@@ -23,11 +23,16 @@ CREDENTIALS = {
 LOOPBACK = "127.0.0.1,localhost"
 
 
+def environment(credentials: Credentials) -> dict[str, str]:
+    """The variables that lead an AWS SDK into the emulator's account, and away from the machine's own profiles."""
+    return _PLACE | credentials.environment
+
+
 def isolate() -> None:
     """Frees this process, and those it starts, of the machine's own AWS settings and of its proxy on loopback."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
-    os.environ.update(CREDENTIALS)
+    os.environ.update(_PLACE)
     direct = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
     if direct != "*":
         direct = f"{direct},{LOOPBACK}" if direct else LOOPBACK
@@ -35,13 +40,13 @@ def isolate() -> None:
 
 
 @cache
-def session() -> Any:
+def session(credentials: Credentials) -> Any:
     """The account's root user."""
-    return boto3.Session(CREDENTIALS["AWS_ACCESS_KEY_ID"], CREDENTIALS["AWS_SECRET_ACCESS_KEY"], region_name=REGION)
+    return boto3.Session(credentials.access_key_id, credentials.secret_access_key, region_name=REGION)
 
 
 @cache
-def client(endpoint: str, service: str) -> Any:
+def client(endpoint: str, credentials: Credentials, service: str) -> Any:
     """A client of one service, made once. It never retries: the emulator answers, or it is gone."""
     config = Config(retries={"total_max_attempts": 1}, proxies={})
-    return session().client(service, endpoint_url=endpoint, config=config)
+    return session(credentials).client(service, endpoint_url=endpoint, config=config)

@@ -274,7 +274,7 @@ def main() -> int:
     try:
         if runtime is None or not folder.is_held:
             raise ProblemError("the service is not running; start it in another terminal: make run")
-        environment = Stack(runtime.endpoint).environment("GenerateImage")
+        environment = Stack(runtime.endpoint, folder.credentials).environment("GenerateImage")
         with closing(Deployment(Settings.from_environment(environment))) as deployment:
             made = run(deployment, datetime.now(UTC))
             query = ReportQuery(report="volume", from_=(datetime.now(UTC) - timedelta(days=DAYS)).date())

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from local import credentials
+from local.credentials import Credentials
 from local.problem import ProblemError
 
 
@@ -28,6 +30,18 @@ class Runtime:
         return int(self.endpoint.rpartition(":")[2])
 
 
+def make_private(path: Path) -> None:
+    """Creates a data folder that its owner alone can read; corrects one of before, with all in it. Raises OSError."""
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if path.stat().st_mode & 0o077:
+        for name, folders, files in os.walk(path):
+            for entry in (*folders, *files):
+                entry_path = Path(name, entry)
+                if not entry_path.is_symlink():
+                    entry_path.chmod(entry_path.stat().st_mode & 0o700)
+        path.chmod(0o700)
+
+
 @dataclass(frozen=True)
 class Folder:
     """A data folder."""
@@ -40,13 +54,26 @@ class Folder:
 
     @property
     def runtime(self) -> Runtime | None:
+        """Of the last start; None before the first. Raises ProblemError."""
         file = self.path / "runtime.json"
-        return Runtime(**json.loads(file.read_text())) if file.exists() else None
+        try:
+            return Runtime(**json.loads(file.read_text()))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, TypeError):
+            raise ProblemError(
+                f"{file} is damaged; delete it and start again: it is written anew and no data is lost"
+            ) from None
 
     def remember(self, runtime: Runtime) -> None:
         fresh = self.path / "runtime.new"
         fresh.write_text(json.dumps(asdict(runtime), indent=2))
         fresh.replace(self.path / "runtime.json")
+
+    @property
+    def credentials(self) -> Credentials:
+        """Of the emulator. Raises ProblemError."""
+        return credentials.read(self.path)
 
     def access_key(self, user_pool: str) -> bytes:
         """The private key, in PEM, that the user pool signs access tokens with."""
@@ -56,7 +83,7 @@ class Folder:
     def held(self) -> Iterator[None]:
         """Only one service at a time; a lock ends with its process, however that ends. Raises ProblemError."""
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            make_private(self.path)
             file = (self.path / "lock").open("w")
         except OSError as error:
             raise ProblemError(f"the data folder {self.path} cannot be used: {error.strerror}") from None

@@ -1,8 +1,9 @@
 """The front door: one origin for the pages, the API and the pixels, where CloudFront stands on AWS.
 
 `/ai/*` goes to the HTTP API as it came, `/images/*` and `/thumbnails/*` to objects of the bucket, for reading, what
-is signed for the bucket itself (on AWS, for S3's own address) to the bucket, and everything else to the pages. No
-answer shows that there is an emulator behind it.
+is signed for the bucket itself (on AWS, for S3's own address) to the bucket, what signs a user in to the user pool, and
+everything else to the pages. No answer shows that there is an emulator behind it. Foreign hosts and the pages of other
+origins are refused before anything else looks at a request.
 """
 
 import asyncio
@@ -23,10 +24,12 @@ from imagetrail import http as api
 from imagetrail import openapi_document
 from imagetrail.errors import ImagetrailError, Malformed, MethodNotAllowed, NotFound, TooLarge, Unavailable
 from local import site
+from local.emulator.guard import TOKEN_HEADER
+from local.origins import check_host, check_origin
+from local.requests import DisconnectedError, Request, read
 from local.stack import Stack
 from local.upstream import Headers, Reply, exchange
 
-MAX_BODY = 10 * 1024 * 1024  # bytes, API Gateway's limit
 MAX_ANSWER = 6_291_556  # bytes of JSON, Lambda's limit
 MAX_WAIT = 30.0  # seconds, API Gateway's limit
 MAX_CALLS = 16  # at a time: each is a process, and more of them would keep each other from answering in time
@@ -34,7 +37,7 @@ MAX_CALLS = 16  # at a time: each is a process, and more of them would keep each
 _PIXELS = re.compile(r"/((?:images|thumbnails)/[A-Za-z0-9_-][A-Za-z0-9._-]*)")
 _PAGE = re.compile(r"/(?:assets/)?(?:[A-Za-z0-9_-][A-Za-z0-9._-]*)?")
 _TEXT = re.compile(r"text/|application/(json|xml|javascript)\b", re.IGNORECASE)  # what a function gets as text
-_OF_THE_CONNECTION = frozenset(
+_NOT_FORWARDED = frozenset(
     {
         "connection",
         "content-length",
@@ -47,6 +50,7 @@ _OF_THE_CONNECTION = frozenset(
         "trailer",
         "transfer-encoding",
         "upgrade",
+        TOKEN_HEADER.decode(),
     }
 )
 _ASKED_OF_PIXELS = frozenset(
@@ -55,6 +59,10 @@ _ASKED_OF_PIXELS = frozenset(
 _SAID_OF_PIXELS = frozenset(
     {"accept-ranges", "cache-control", "content-disposition", "content-range", "content-type", "etag", "last-modified"}
 )
+_SIGN_IN = frozenset({"/login", "/logout", "/oauth2/authorize", "/oauth2/login", "/oauth2/token", "/oauth2/userInfo"})
+_ASKED_OF_USER_POOL = frozenset({"accept", "authorization", "content-type", "cookie", "host"})
+_SAID_OF_USER_POOL = frozenset({"cache-control", "content-type", "location", "set-cookie", "www-authenticate"})
+_SIGN_IN_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
 _ON_EVERYTHING = [
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "SAMEORIGIN"),
@@ -77,22 +85,6 @@ class Late(Silent):
 
 
 @dataclass(frozen=True)
-class Request:
-    method: str
-    path: str
-    query: str
-    headers: Headers
-    body: bytes
-
-    @property
-    def target(self) -> str:
-        return f"{self.path}?{self.query}" if self.query else self.path
-
-    def header(self, name: str) -> str:
-        return next((value for key, value in self.headers if key == name), "")
-
-
-@dataclass(frozen=True)
 class FrontDoor:
     """An ASGI application."""
 
@@ -101,12 +93,19 @@ class FrontDoor:
     _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(MAX_CALLS, "front"))
 
     async def __call__(self, scope: Mapping[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
         if scope["type"] != "http":
             return
         try:
-            reply = await self._answer(await _read(scope, receive))
+            request = await read(scope, receive)
+            self._check(request)
+            reply = await self._answer(request)
         except ImagetrailError as error:
             reply = _problem(error)
+        except DisconnectedError:
+            return
         headers = [*reply.headers, *_ON_EVERYTHING]
         if not any(name == "content-length" for name, _ in headers):
             headers.append(("content-length", str(len(reply.body))))
@@ -114,11 +113,27 @@ class FrontDoor:
         await send({"type": "http.response.start", "status": reply.status, "headers": encoded})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else reply.body})
 
+    def _check(self, request: Request) -> None:
+        """Raises Forbidden."""
+        host, public_url = request.header("host"), self.stack.outputs["Url"]
+        read = request.method in ("GET", "HEAD")
+        check_host(host, public_url)
+        check_origin(
+            host,
+            request.find("origin"),
+            request.header("sec-fetch-site"),
+            public_url=public_url,
+            allowed=(),
+            public=read and (request.header("sec-fetch-mode") == "navigate" or bool(_PIXELS.fullmatch(request.path))),
+        )
+
     async def _answer(self, request: Request) -> Reply:
         if request.path == "/ai" or request.path.startswith("/ai/"):
             return await self._call(request)
         if self._is_signed(request):
             return await self._object(request)
+        if request.path in _SIGN_IN or request.path.startswith(f"/{self.stack.outputs['UserPoolId']}/.well-known/"):
+            return await self._user_pool(request)
         if request.method not in ("GET", "HEAD"):
             raise MethodNotAllowed("This can only be read.", headers={"allow": "GET, HEAD"})
         if pixels := _PIXELS.fullmatch(request.path):
@@ -133,13 +148,13 @@ class FrontDoor:
             # The emulator would put other characters in its place.
             raise Malformed("The body is not UTF-8.")
         host = f"{self.stack.resources['Api']}.execute-api.localhost"
-        headers = [(name, value) for name, value in request.headers if name not in _OF_THE_CONNECTION]
+        headers = [(name, value) for name, value in request.headers if name not in _NOT_FORWARDED]
         reply = await self._ask(request.method, request.target, [("host", host), *headers], request.body)
         if reply.status >= 400 and not reply.header("content-type").startswith("application/problem+json"):
             raise _of_the_gateway(reply.status)
         if _as_answered(reply) > MAX_ANSWER:
             raise _of_the_gateway(500)
-        dropped = _OF_THE_CONNECTION - {"content-length"} | {"date"}  # the front door says its own
+        dropped = _NOT_FORWARDED - {"content-length"} | {"date"}  # the front door says its own
         kept = [(name, value) for name, value in reply.headers if name not in dropped]
         return reply._replace(headers=kept)
 
@@ -156,6 +171,12 @@ class FrontDoor:
         reply = await self._ask(request.method, request.target, headers, request.body)
         said = _SAID_OF_PIXELS | ({"content-length"} if request.method == "HEAD" else set())
         return reply._replace(headers=[(name, value) for name, value in reply.headers if name in said])
+
+    async def _user_pool(self, request: Request) -> Reply:
+        headers = [(name, value) for name, value in request.headers if name in _ASKED_OF_USER_POOL]
+        reply = await self._ask(request.method, request.target, headers, request.body)
+        said = [(name, value) for name, value in reply.headers if name in _SAID_OF_USER_POOL]
+        return reply._replace(headers=[*said, ("content-security-policy", _SIGN_IN_POLICY)])
 
     async def _pixels(self, request: Request, key: str) -> Reply:
         operation = "head_object" if request.method == "HEAD" else "get_object"
@@ -187,7 +208,9 @@ class FrontDoor:
 
     async def _ask(self, method: str, target: str, headers: Headers, body: bytes = b"") -> Reply:
         port = urlsplit(self.stack.endpoint).port or 0
-        sent = [*headers, ("content-length", str(len(body)))] if body else headers
+        sent = [*headers, (TOKEN_HEADER.decode(), self.stack.credentials.gateway_token)]
+        if body:
+            sent.append(("content-length", str(len(body))))
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._threads, exchange, port, method, target, sent, body, MAX_WAIT)
@@ -195,27 +218,6 @@ class FrontDoor:
             raise Late(f"No answer within {MAX_WAIT:.0f} seconds.") from None
         except (OSError, http.client.HTTPException):
             raise Silent("Please try again shortly.") from None
-
-
-async def _read(scope: Mapping[str, Any], receive: Any) -> Request:
-    """The whole request. A body over the limit is read to its end, so that its sender can hear the answer."""
-    parts, size, more = [], 0, True
-    while more:
-        message = await receive()
-        part = message.get("body", b"")
-        size += len(part)
-        if size <= MAX_BODY:
-            parts.append(part)
-        more = message.get("more_body", False)
-    if size > MAX_BODY:
-        raise TooLarge(f"A request may have {MAX_BODY} bytes.")
-    return Request(
-        method=scope["method"],
-        path=scope["raw_path"].decode("latin-1"),
-        query=scope["query_string"].decode("latin-1"),
-        headers=[(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]],
-        body=b"".join(parts),
-    )
 
 
 def _as_answered(reply: Reply) -> int:

@@ -4,12 +4,13 @@ import shlex
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from local.aws import CREDENTIALS, ClientError
+from local import credentials
+from local.aws import REGION, ClientError
+from local.folder import Folder
 from local.parameters import InvalidParameterError
 from local.stack import Stack
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")  # as imagetrail.tokens has it
-_OF_THE_COMMAND = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
 _SECRETS = {
     "AUTH_SECRET_NAME": ("ListImages", "tokens signed with it are refused"),
     "WEBHOOK_SECRET_NAME": ("ReceiveUserDeleted", "users whom the issuer deletes stay"),
@@ -25,10 +26,10 @@ def check(parameters: Mapping[str, str]) -> None:
         raise InvalidParameterError(f"AUTH_ISSUER={issuer} is refused: plain http is for this machine only; use https")
 
 
-def warnings(stack: Stack) -> list[str]:
+def warnings(stack: Stack, folder: Folder) -> list[str]:
     """What to do about secrets that are named and do not exist."""
     secrets = stack.client("secretsmanager")
-    account = " ".join(f"{variable}={CREDENTIALS[variable]}" for variable in _OF_THE_COMMAND)
+    account = f"AWS_SHARED_CREDENTIALS_FILE={shlex.quote(str(folder.path / credentials.FILE))}"
     said = []
     for variable, (function, refused) in _SECRETS.items():
         if not (name := stack.environment(function)[variable]):
@@ -38,7 +39,7 @@ def warnings(stack: Stack) -> list[str]:
         except ClientError:
             said.append(
                 f"{variable}={name} names no secret, and {refused} until it exists: "
-                f"{account} aws secretsmanager create-secret --endpoint-url {stack.endpoint} "
+                f"{account} aws secretsmanager create-secret --region {REGION} --endpoint-url {stack.endpoint} "
                 f"--name {shlex.quote(name)} --secret-string YOUR-SECRET"
             )
     return said

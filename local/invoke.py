@@ -46,7 +46,7 @@ def invoke(folder: Folder, function: str, event: Any) -> Any:
     runtime = folder.runtime
     if runtime is None or not folder.is_held:
         raise ProblemError("the service is not running; start it in another terminal: make run")
-    stack = Stack(runtime.endpoint)
+    stack = Stack(runtime.endpoint, folder.credentials)
     held = stack.client("lambda").get_function_configuration(FunctionName=stack.resources[function])
     os.environ.update(stack.environment(function))
     module, name = held["Handler"].rsplit(".", 1)

@@ -1,5 +1,6 @@
 """`make run`: the whole service on this machine, until Ctrl-C."""
 
+import os
 import signal
 import sys
 from typing import Any
@@ -11,6 +12,7 @@ def main() -> int:
     """The exit code: 0 when it was asked to stop, 1 when it could not go on."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
+    os.umask(0o077)
     try:
         from local.aws import isolate
         from local.folder import Folder

@@ -16,9 +16,10 @@ from hypercorn.config import Config
 
 from local import identity, site, template
 from local.aws import REGION
+from local.emulator.guard import TOKEN_HEADER
+from local.emulator.launch import Emulator, emulator
 from local.folder import Folder, Runtime
 from local.front import FrontDoor
-from local.launch import Emulator, emulator
 from local.limits import allow_many_sockets
 from local.parameters import from_environment, parameters
 from local.problem import ProblemError
@@ -44,15 +45,15 @@ def run(folder: Folder) -> None:
         identity.check(parameters(described, given))
         before = folder.runtime
         with emulator(folder.path, before.port if before else 0) as machine:
-            stack = deploy(machine.endpoint, given)
+            stack = deploy(machine, given)
             _welcome(folder, stack)
             runtime = _runtime(stack, url)
             folder.remember(runtime)
             _announce(runtime, folder)
             _fold_again(stack)
-            for words in identity.warnings(stack):
+            for words in identity.warnings(stack, folder):
                 print(f"imagetrail: {words}", file=sys.stderr, flush=True)
-            with _catching_up(stack):
+            with _catching_up(folder):
                 asyncio.run(_serve(stack, listener, machine))
 
 
@@ -99,6 +100,7 @@ def _welcome(folder: Folder, stack: Stack) -> None:
     body = orjson.dumps(SAMPLE)
     headers = [
         ("host", f"{stack.resources['Api']}.execute-api.localhost"),
+        (TOKEN_HEADER.decode(), stack.credentials.gateway_token),
         ("content-type", "application/json"),
         ("content-length", str(len(body))),
     ]
@@ -112,9 +114,9 @@ def _welcome(folder: Folder, stack: Stack) -> None:
 
 
 @contextlib.contextmanager
-def _catching_up(stack: Stack) -> Iterator[None]:
+def _catching_up(folder: Folder) -> Iterator[None]:
     """Mends the search index beside what the block does."""
-    process = subprocess.Popen([sys.executable, "-m", "local.catch_up", stack.endpoint], cwd=template.ROOT)
+    process = subprocess.Popen([sys.executable, "-m", "local.catch_up", str(folder.path)], cwd=template.ROOT)
     try:
         yield
     finally:

@@ -41,18 +41,17 @@ def config(outputs: dict[str, str], discovery: str = "") -> dict[str, str]:
 
 
 def local_config(stack: Stack) -> dict[str, str]:
-    """As it is here, where the user pool is the emulator's."""
+    """Of the local deployment, whose user pool answers at the front door."""
     pool = stack.outputs["UserPoolId"]
     own = stack.outputs["PagesIssuer"].endswith(f"/{pool}")
-    return config(stack.outputs, f"{stack.endpoint}/{pool}/.well-known/openid-configuration" if own else "")
+    return config(stack.outputs, f"/{pool}/.well-known/openid-configuration" if own else "")
 
 
 def content_security_policy(stack: Stack) -> str:
-    """The edge's own, with the host to sign in at that stands here; the bucket is behind this door, too."""
+    """The edge's own, without the bucket's host and the user pool's, which answer at the front door here."""
     resources = yaml_parse((ROOT / "infra" / "edge.yaml").read_text())["Resources"]
     security = resources["PageHeaders"]["Properties"]["ResponseHeadersPolicyConfig"]["SecurityHeadersConfig"]
     policy: str = security["ContentSecurityPolicy"]["ContentSecurityPolicy"]["Fn::Sub"]
     discovery = urlsplit(local_config(stack)["discovery"])
-    return policy.replace(" https://${BucketDomain}", "").replace(
-        "${SignIn}", f"{discovery.scheme}://{discovery.netloc}"
-    )
+    issuer = f"{discovery.scheme}://{discovery.netloc}" if discovery.netloc else ""
+    return policy.replace(" https://${BucketDomain}", "").replace("${SignIn}", issuer).strip()

@@ -6,10 +6,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from local import template
-from local.aws import ACCOUNT, CREDENTIALS, REGION, ClientError, client
+from local.aws import ACCOUNT, REGION, ClientError, client
+from local.aws import environment as sdk_environment
+from local.credentials import Credentials
 from local.drift import NOT_COMPARED_TYPES, Resource, differences
 from local.intrinsics import Scope
 from local.parameters import parameters
@@ -42,10 +44,11 @@ class Stack:
     """What stands, and how to reach it."""
 
     endpoint: str
+    credentials: Credentials
 
     def client(self, service: str) -> Any:
         """A boto3 client of the emulator."""
-        return client(self.endpoint, service)
+        return client(self.endpoint, self.credentials, service)
 
     @cached_property
     def outputs(self) -> dict[str, str]:
@@ -70,7 +73,7 @@ class Stack:
         variables: dict[str, str] = held["Environment"]["Variables"]
         return (
             variables
-            | CREDENTIALS
+            | sdk_environment(self.credentials)
             | {
                 "AWS_ENDPOINT_URL": self.endpoint,
                 "AWS_LAMBDA_FUNCTION_NAME": held["FunctionName"],
@@ -79,11 +82,21 @@ class Stack:
         )
 
 
-def deploy(endpoint: str, given: Mapping[str, str], root: Path = template.ROOT) -> Stack:
+class Deployable(Protocol):
+    """An emulator, or what stands on it already."""
+
+    @property
+    def endpoint(self) -> str: ...
+
+    @property
+    def credentials(self) -> Credentials: ...
+
+
+def deploy(at: Deployable, given: Mapping[str, str], root: Path = template.ROOT) -> Stack:
     """Brings the template to stand, changing only what differs from what stood before. Raises DeployError."""
     values = parameters(template.source(root), given)
-    package = template.package(values, endpoint, root)
-    stack = Stack(endpoint)
+    package = template.package(values, at.endpoint, root)
+    stack = Stack(at.endpoint, at.credentials)
     _keep_items(stack, package.template)
     _upload(stack, package.objects)
     _create_or_update(stack, package.url, values)

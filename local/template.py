@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import boto3
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
 from local import nested
-from local.aws import session
+from local.aws import REGION
 
 ROOT = Path(__file__).resolve().parent.parent
 ARTIFACTS = "imagetrail-artifacts"
@@ -73,7 +74,7 @@ def package(parameters: dict[str, str], endpoint: str, root: Path = ROOT) -> Pac
 
 def transformed(template: Template, parameters: dict[str, str]) -> Template:
     """What CloudFormation makes of the template before it creates anything."""
-    translator = Translator({}, Parser(), boto_session=session())
+    translator = Translator({}, Parser(), boto_session=boto3.Session(region_name=REGION))
     expanded: Template = translator.translate(template, parameters)
     translator.metrics.publish()  # it complains on standard error otherwise
     return expanded

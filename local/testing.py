@@ -11,8 +11,8 @@ from pathlib import Path
 
 from local import template
 from local.aws import isolate
+from local.emulator.launch import emulator
 from local.folder import Folder
-from local.launch import emulator
 from local.stack import Stack, deploy
 
 READY_WITHIN = 60.0  # seconds
@@ -25,7 +25,7 @@ def deployed(data: Path, parameters: Mapping[str, str] | None = None, root: Path
     isolate()
     runtime = Folder(data).runtime
     with emulator(data, runtime.port if runtime else 0) as machine:
-        yield deploy(machine.endpoint, {"PublicUrl": "http://localhost:3000", **(parameters or {})}, root)
+        yield deploy(machine, {"PublicUrl": "http://localhost:3000", **(parameters or {})}, root)
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Service:
         runtime = self.folder.runtime
         if runtime is None:
             raise LookupError("the service is not ready")
-        return Stack(runtime.endpoint)
+        return Stack(runtime.endpoint, self.folder.credentials)
 
 
 @contextlib.contextmanager

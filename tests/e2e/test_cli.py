@@ -11,7 +11,8 @@ from uuid import uuid4
 
 import pytest
 
-from local.aws import CREDENTIALS
+from local.aws import environment as account
+from local.credentials import Credentials
 from tests.e2e.test_api import Client
 
 if TYPE_CHECKING:
@@ -25,10 +26,17 @@ HOME_ALONE = {
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 
+NO_ENDPOINT = account(Credentials("AKIANOBODY", "wrong")) | {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
+
 
 def imagetrail(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     environment = HOME_ALONE | environment
     return subprocess.run([COMMAND, *words], capture_output=True, text=True, timeout=60, env=environment, check=False)
+
+
+def operator(service: Service) -> dict[str, str]:
+    """The environment in which the local stack is a deployed one."""
+    return account(service.stack.credentials) | {"AWS_ENDPOINT_URL": service.stack.endpoint}
 
 
 def test_help_names_every_command() -> None:
@@ -48,7 +56,7 @@ def test_recost_by_data_folder_and_by_name(service: Service) -> None:
     assert rows[1][0] == "procedural"
     assert int(rows[1][1]) >= 1
     assert rows[-1] == ["total", rows[1][1], "0", "$0.000", "$0.000"]
-    there = imagetrail("recost", "--stack", "imagetrail", AWS_ENDPOINT_URL=service.stack.endpoint, **CREDENTIALS)
+    there = imagetrail("recost", "--stack", "imagetrail", **operator(service))
     assert (there.returncode, there.stdout) == (0, here.stdout), there.stderr
 
 
@@ -60,7 +68,7 @@ def test_recost_by_data_folder_and_by_name(service: Service) -> None:
         (["--stack", "x"], {}, "the stack's region is not known; give it with --region"),
         (["--stack", "x", "--region", "eu-central-1"], {}, "there are no AWS credentials"),
         (["--stack", "x", "--profile", "nobody"], {}, "profile (nobody) could not be found"),
-        (["--stack", "x"], {**CREDENTIALS, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "AWS cannot be asked"),
+        (["--stack", "x"], NO_ENDPOINT, "AWS cannot be asked"),
     ],
 )
 def test_what_stands_in_the_way_is_said(words: list[str], environment: dict[str, str], said: str) -> None:
@@ -87,15 +95,15 @@ def test_a_lost_record_is_named_and_recovered(service: Service) -> None:
 
 
 def test_a_check_that_cannot_be_made_has_a_code_of_its_own(service: Service) -> None:
-    credentials = CREDENTIALS | {"AWS_ACCESS_KEY_ID": "AKIANOBODY", "AWS_SECRET_ACCESS_KEY": "wrong"}
-    done = imagetrail("check", "--stack", "imagetrail", AWS_ENDPOINT_URL=service.stack.endpoint, **credentials)
+    wrong = {"AWS_ACCESS_KEY_ID": "AKIANOBODY", "AWS_SECRET_ACCESS_KEY": "wrong"}
+    done = imagetrail("check", "--stack", "imagetrail", **operator(service) | wrong)
     assert done.returncode == 2
     assert "imagetrail" in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_a_stack_that_there_is_not(service: Service) -> None:
-    done = imagetrail("recost", "--stack", "nowhere", AWS_ENDPOINT_URL=service.stack.endpoint, **CREDENTIALS)
+    done = imagetrail("recost", "--stack", "nowhere", **operator(service))
     assert done.returncode == 2
     assert "there is no stack nowhere in us-east-1; --region looks elsewhere" in done.stderr
 

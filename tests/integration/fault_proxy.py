@@ -103,8 +103,8 @@ def proxy_to(endpoint: str, tables: Mapping[str, str] | None = None) -> Iterator
 
         def _forward(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
             connection = http.client.HTTPConnection(target, timeout=10)
-            headers = {k: v for k, v in self.headers.items() if k.lower() not in ("host", "connection")}
-            connection.request(self.command, self.path, body, {**headers, "Host": target})
+            headers = {k: v for k, v in self.headers.items() if k.lower() != "connection"}
+            connection.request(self.command, self.path, body, headers)
             reply = connection.getresponse()
             content = reply.read()
             connection.close()

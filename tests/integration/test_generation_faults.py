@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import boto3
 import pytest
 
 from imagetrail.accounts import ExhaustedError
@@ -121,12 +120,12 @@ def assert_quota(deployment: Deployment, caller: Caller, used: int) -> None:
         accounts.settle(account.id, probe, QUOTA - used, 0)
 
 
-def assert_no_orphans(deployment: Deployment, endpoint: str) -> None:
+def assert_no_orphans(deployment: Deployment, stack: Stack) -> None:
     """Every object in the bucket has its record."""
-    s3 = boto3.client(
-        "s3", endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
-    )
-    keys = [entry["Key"] for entry in s3.list_objects_v2(Bucket=deployment.settings.bucket).get("Contents", ())]
+    keys = [
+        entry["Key"]
+        for entry in stack.client("s3").list_objects_v2(Bucket=deployment.settings.bucket).get("Contents", ())
+    ]
     for key in keys:
         folder, _, name = key.partition("/")
         if folder in ("images", "thumbnails"):
@@ -147,7 +146,7 @@ def test_a_fault_that_lasts_is_503_and_leaves_a_final_record(
     proxy.fault = None
     sweep_later(deployment)
     records = assert_settled(deployment, caller)
-    assert_no_orphans(deployment, stack.endpoint)
+    assert_no_orphans(deployment, stack)
     assert {failure.value.image_id} <= {None, *(record["id"] for record in records)}
 
 
@@ -197,7 +196,7 @@ def test_a_kill_leaves_nothing_that_the_sweep_does_not_settle(
     proxy.fault = None
     sweep_later(deployment)
     records = assert_settled(deployment, caller)
-    assert_no_orphans(deployment, stack.endpoint)
+    assert_no_orphans(deployment, stack)
     stored_before_the_kill = step in ("UpdateItem images", "UpdateItem ledger 2")
     if stored_before_the_kill:
         assert [record["status"] for record in records] == ["succeeded"], "a picture that was paid for is kept"
@@ -269,7 +268,7 @@ def test_a_generation_that_the_sweep_gave_up_is_told_so_and_leaves_no_pixels(
     with pytest.raises(Unavailable):
         given_model(deployment, slow).generate(caller, REQUEST, LEFT)
     assert [record["status"] for record in assert_settled(deployment, caller)] == ["failed"]
-    assert_no_orphans(deployment, stack.endpoint)
+    assert_no_orphans(deployment, stack)
 
 
 def test_the_quota_is_exact_under_parallel_requests(deployment: Deployment, caller: Caller) -> None:

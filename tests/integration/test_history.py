@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import boto3
 import pytest
 
 from imagetrail import cursors, moments
@@ -79,13 +78,7 @@ def record(caller: Caller, moment: datetime, **columns: Any) -> dict[str, Any]:
 
 def write(stack: Stack, deployment: Deployment, records: list[dict[str, Any]]) -> list[str]:
     """Writes records as they are and returns their ids, newest first."""
-    dynamo = boto3.client(
-        "dynamodb",
-        endpoint_url=stack.endpoint,
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
+    dynamo = stack.client("dynamodb")
     table = deployment.settings.images_table
     for start in range(0, len(records), 25):
         batch = [{"PutRequest": {"Item": to_attributes(item)}} for item in records[start : start + 25]]

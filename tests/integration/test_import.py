@@ -50,7 +50,7 @@ PIXELS = pixels.encode(
 @pytest.fixture
 def deployment(stack: Stack) -> Iterator[Deployment]:
     """As an operator has it."""
-    given = stack.environment("ExportImages") | {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    given = stack.environment("ExportImages")
     given.pop("AWS_SESSION_TOKEN", None)
     with closing(Deployment(Settings.from_environment(given))) as deployment:
         yield deployment

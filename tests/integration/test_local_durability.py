@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from local.aws import BotoCoreError, ClientError
-from local.journal import DamagedJournalError, Journal
-from local.launch import emulator
+from local.emulator.journal import DamagedJournalError, Journal
+from local.emulator.launch import emulator
 from local.stack import Stack, deploy
 from local.testing import deployed
 
@@ -89,7 +89,7 @@ class Writers:
 
 def test_a_kill_under_load_loses_nothing_acknowledged(tmp_path: Path) -> None:
     with emulator(tmp_path, 0) as machine:
-        writers = Writers(deploy(machine.endpoint, PARAMETERS))
+        writers = Writers(deploy(machine, PARAMETERS))
         time.sleep(1.5)
         machine.process.kill()
         writers.join()
@@ -112,7 +112,7 @@ def test_a_kill_under_load_loses_nothing_acknowledged(tmp_path: Path) -> None:
 
 def test_a_transaction_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
     with emulator(tmp_path, 0) as machine:
-        writers = Writers(deploy(machine.endpoint, PARAMETERS))
+        writers = Writers(deploy(machine, PARAMETERS))
         time.sleep(1)
         machine.process.kill()
         writers.join()
@@ -130,7 +130,7 @@ def test_a_transaction_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
 
 def test_what_other_services_hold_is_saved_within_two_seconds(tmp_path: Path) -> None:
     with emulator(tmp_path, 0) as machine:
-        stack = deploy(machine.endpoint, PARAMETERS)
+        stack = deploy(machine, PARAMETERS)
         pool = stack.outputs["UserPoolId"]
         stack.client("cognito-idp").admin_create_user(UserPoolId=pool, Username="alice@example.com")
         stack.client("secretsmanager").create_secret(Name="shared", SecretString="hush")
@@ -149,7 +149,7 @@ def test_a_kill_in_the_middle_of_a_deployment(tmp_path: Path, seconds: float) ->
         killer = threading.Timer(0.9 + seconds, machine.process.kill)
         killer.start()
         with suppress(BotoCoreError):
-            deploy(machine.endpoint, {**PARAMETERS, "AnonymousHistory": "all"})
+            deploy(machine, {**PARAMETERS, "AnonymousHistory": "all"})
         killer.join()
     with deployed(tmp_path, {"AnonymousHistory": "none"}) as stack:
         assert ids(stack) == {"one"}

@@ -79,7 +79,7 @@ def test_a_function_has_its_environment(stack: Stack) -> None:
 
 def test_nothing_is_redeployed_without_a_change(tmp_path: Path) -> None:
     with deployed(tmp_path) as stack:
-        again = deploy(stack.endpoint, PARAMETERS)
+        again = deploy(stack, PARAMETERS)
         assert updated_at(again) == updated_at(stack)
         assert stack.description["StackStatus"] == "CREATE_COMPLETE"
 
@@ -90,26 +90,26 @@ def test_changes_take_effect_and_data_stays(tmp_path: Path, root: Path) -> None:
         before = stack.client("lambda").get_function_configuration(FunctionName=stack.resources["GetImage"])
 
         rewrite(root / "functions" / "get_image.py", "return", "# changed\n    return")
-        moved = deploy(stack.endpoint, {"PublicUrl": "http://localhost:3001"}, root)
+        moved = deploy(stack, {"PublicUrl": "http://localhost:3001"}, root)
         assert moved.environment("GetImage")["PUBLIC_URL"] == "http://localhost:3001"
         after = stack.client("lambda").get_function_configuration(FunctionName=stack.resources["GetImage"])
         assert after["CodeSha256"] != before["CodeSha256"]
 
         rewrite(root / "template.yaml", "Timeout: 300", "Timeout: 300\n      ReservedConcurrentExecutions: 2")
-        deploy(stack.endpoint, PARAMETERS, root)
+        deploy(stack, PARAMETERS, root)
         sweep = stack.client("lambda").get_function_concurrency(FunctionName=stack.resources["SettlePending"])
         assert sweep["ReservedConcurrentExecutions"] == 2
 
         shelf = "idx_generated_images_shelf"
         rewrite(root / "infra" / "storage.yaml", f"IndexName: {shelf}\n", f"IndexName: {shelf}_new\n")
-        renamed = deploy(stack.endpoint, PARAMETERS, root)
+        renamed = deploy(stack, PARAMETERS, root)
         assert renamed.outputs["ImagesTable"] == stack.outputs["ImagesTable"]
         assert count(renamed) == 1
 
         text = (root / "template.yaml").read_text()
         start, end = text.index("  GetOpenapi:"), text.index("  RejectRoute:")
         (root / "template.yaml").write_text(text[:start] + text[end:])
-        without = deploy(stack.endpoint, PARAMETERS, root)
+        without = deploy(stack, PARAMETERS, root)
         assert "GetOpenapi" not in without.resources
         assert count(without) == 1
     with deployed(tmp_path / "data", root=root) as stack:
@@ -149,7 +149,7 @@ def test_every_parameter_has_another_value(tmp_path: Path) -> None:
         topic = stack.resources["AlarmsTopic"]
         told = stack.client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
         assert [one["Endpoint"] for one in told] == ["ops@example.com"]
-        moved = deploy(stack.endpoint, chosen | {"AlarmEmail": "others@example.com"})
+        moved = deploy(stack, chosen | {"AlarmEmail": "others@example.com"})
         told = moved.client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
         assert [one["Endpoint"] for one in told] == ["others@example.com"]
 
@@ -185,7 +185,7 @@ def test_a_table_with_items_is_not_made_anew(tmp_path: Path, root: Path) -> None
         rewrite(storage, "- {AttributeName: id, KeyType: HASH}", "- {AttributeName: uid, KeyType: HASH}")
         rewrite(storage, "- {AttributeName: id, AttributeType: S}", "- {AttributeName: uid, AttributeType: S}")
         with pytest.raises(DeployError, match="StorageImages: another key would cost its 1 items"):
-            deploy(stack.endpoint, PARAMETERS, root)
+            deploy(stack, PARAMETERS, root)
         assert count(stack) == 1
 
 
@@ -254,7 +254,7 @@ def test_every_difference_is_refused_by_name(tmp_path: Path) -> None:
         for tamper in TAMPERED:
             tamper(stack)
         with pytest.raises(DeployError) as refused:
-            deploy(stack.endpoint, PARAMETERS)
+            deploy(stack, PARAMETERS)
     said = str(refused.value)
     assert not [name for names in TAMPERED.values() for name in names if name not in said]
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -21,11 +23,12 @@ from imagetrail.reference_entries import incoming_key, stem
 from imagetrail.references import LIMIT, MAX_BYTES
 from imagetrail.settings import Settings
 from imagetrail.wiring import Deployment
+from tests.integration import uploads
 from tests.integration.fault_proxy import Fault, proxy_to
-from tests.integration.uploads import fetch, picture, post
+from tests.integration.uploads import fetch, picture
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from tests.conftest import Stack
 
@@ -33,6 +36,7 @@ PNG = {"content_type": "image/png", "file_name": "counter.png"}
 SECONDS = 90  # of a busy machine
 
 Dataset = dict[str, Any]
+Post = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture
@@ -41,6 +45,12 @@ def deployment(stack: Stack) -> Iterator[Deployment]:
     environment["BUCKET_URL"] = f"{stack.endpoint}/{environment['BUCKET']}"
     with closing(Deployment(Settings.from_environment(environment))) as deployment:
         yield deployment
+
+
+@pytest.fixture
+def post(stack: Stack) -> Post:
+    """Sends forms as the front door does."""
+    return partial(uploads.post, gateway_token=stack.credentials.gateway_token)
 
 
 @pytest.fixture
@@ -100,6 +110,7 @@ def test_an_upload_becomes_ready(
     dataset_id: str,
     judged: Callable[[], Dataset],
     versions: Callable[[], list[str]],
+    post: Post,
 ) -> None:
     upload = deployment.references.request_upload(alice, dataset_id, PNG)
     awaited = deployment.datasets.get(alice, dataset_id)
@@ -142,6 +153,7 @@ def test_what_is_no_picture_is_refused_and_removed(
     versions: Callable[[], list[str]],
     data: bytes,
     reason: str,
+    post: Post,
 ) -> None:
     assert post(deployment.references.request_upload(alice, dataset_id, PNG), data)[0] == 204
     (image,) = judged()["reference_images"]
@@ -151,7 +163,11 @@ def test_what_is_no_picture_is_refused_and_removed(
 
 
 def test_the_form_takes_one_file_of_its_type_and_size_at_its_place(
-    deployment: Deployment, alice: Caller, dataset_id: str, versions: Callable[[], list[str]]
+    deployment: Deployment,
+    alice: Caller,
+    dataset_id: str,
+    versions: Callable[[], list[str]],
+    post: Post,
 ) -> None:
     upload = deployment.references.request_upload(alice, dataset_id, PNG)
     assert post(upload, picture(), **{"Content-Type": "text/html"})[0] == 403
@@ -162,7 +178,7 @@ def test_the_form_takes_one_file_of_its_type_and_size_at_its_place(
     assert versions() == []
 
 
-def test_a_form_expires(deployment: Deployment, alice: Caller, dataset_id: str) -> None:
+def test_a_form_expires(deployment: Deployment, alice: Caller, dataset_id: str, post: Post) -> None:
     then = moments.utc_now() - timedelta(minutes=16)
     references = replace(deployment.references, presigner=replace(deployment.presigner, now=lambda: then))
     status, said = post(references.request_upload(alice, dataset_id, PNG), picture())
@@ -185,7 +201,11 @@ def test_only_owners_and_admins_add_and_delete(deployment: Deployment, alice: Ca
 
 
 def test_of_many_at_once_none_is_lost_and_none_is_too_many(
-    deployment: Deployment, alice: Caller, dataset_id: str, judged: Callable[[], Dataset]
+    deployment: Deployment,
+    alice: Caller,
+    dataset_id: str,
+    judged: Callable[[], Dataset],
+    post: Post,
 ) -> None:
     def add(_: int) -> str:
         try:
@@ -232,7 +252,10 @@ def test_refused_ones_do_not_pile_up(deployment: Deployment, alice: Caller, data
 
 
 def test_an_event_may_come_twice_and_late(
-    deployment: Deployment, alice: Caller, dataset_id: str, versions: Callable[[], list[str]]
+    deployment: Deployment,
+    alice: Caller,
+    dataset_id: str,
+    versions: Callable[[], list[str]],
 ) -> None:
     references = deployment.references
     upload = references.request_upload(alice, dataset_id, PNG)
@@ -269,6 +292,7 @@ def test_deleting_leaves_nothing(
     dataset_id: str,
     judged: Callable[[], Dataset],
     versions: Callable[[], list[str]],
+    post: Post,
 ) -> None:
     references = deployment.references
     uploads = [references.request_upload(alice, dataset_id, PNG) for _ in range(2)]

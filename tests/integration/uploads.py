@@ -27,13 +27,13 @@ def picture(suffix: str = ".png", width: int = 120, height: int = 80, **options:
     return data
 
 
-def post(upload: Mapping[str, Any], data: bytes, **changed: str) -> tuple[int, str]:
+def post(upload: Mapping[str, Any], data: bytes, *, gateway_token: str = "", **changed: str) -> tuple[int, str]:
     """Sends the form with this file; returns the status and what the store says. `changed` replaces fields."""
     fields: list[tuple[str, Any]] = [*(upload["fields"] | changed).items()]
     body, content_type = encode_multipart_formdata([*fields, ("file", ("a.png", data, "application/octet-stream"))])
     parts = urlsplit(upload["url"])
     connection = http.client.HTTPConnection(parts.netloc, timeout=30)
-    connection.request("POST", parts.path, body, {"content-type": content_type})
+    connection.request("POST", parts.path, body, {"content-type": content_type, "x-imagetrail-gateway": gateway_token})
     answer = connection.getresponse()
     said = answer.read().decode()
     connection.close()

@@ -15,10 +15,13 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import IO
 
-from local.aws import CREDENTIALS, BotoCoreError
+from local.aws import BotoCoreError, environment
+from local.credentials import Credentials, read_or_create
+from local.folder import make_private
 from local.problem import ProblemError
 
 STOP_WITHIN = 15.0  # seconds
+PROBLEM = 3  # exit code of an emulator whose last line says what the developer can do
 IDLE_FOR = 30  # seconds, after which all but one process of a function end
 
 
@@ -27,6 +30,7 @@ class Emulator:
     """The emulator's process."""
 
     endpoint: str
+    credentials: Credentials
     log: Path
     process: subprocess.Popen[bytes]
 
@@ -37,14 +41,16 @@ class Emulator:
 
     def ended(self) -> ProblemError:
         """What to say when it stopped by itself."""
-        words = self.log.read_text().splitlines() or ["it was killed"]
-        return ProblemError(f"the emulator stopped by itself: {words[-1].strip()} (see {self.log})")
+        last = (self.log.read_text().splitlines() or ["it was killed"])[-1].strip()
+        if self.process.wait() == PROBLEM:
+            return ProblemError(last)
+        return ProblemError(f"the emulator stopped by itself: {last} (see {self.log})")
 
 
 @contextlib.contextmanager
 def emulator(data: Path, port: int) -> Iterator[Emulator]:
     """Runs the emulator over a data folder, on `port` if that is free; its functions log to standard output."""
-    data.mkdir(parents=True, exist_ok=True)
+    make_private(data)
     with (data / "emulator.lock").open("w") as lock:
         _wait_for(lock)
         with _started(data, port, lock) as machine:
@@ -55,6 +61,7 @@ def emulator(data: Path, port: int) -> Iterator[Emulator]:
 def _started(data: Path, port: int, lock: IO[str]) -> Iterator[Emulator]:
     listener = _listen(port)
     endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    credentials = read_or_create(data)
     temporary = data / "tmp"
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(exist_ok=True)
@@ -63,11 +70,11 @@ def _started(data: Path, port: int, lock: IO[str]) -> Iterator[Emulator]:
             [sys.executable, "-m", "local.emulator", str(listener.fileno()), str(data)],
             stdin=subprocess.PIPE,
             stderr=log,
-            env=_environment(data, listener.getsockname()[1]),
+            env=_environment(data, listener.getsockname()[1], credentials),
             pass_fds=[listener.fileno(), lock.fileno()],
             start_new_session=True,
         )
-    machine = Emulator(endpoint, data / "emulator.log", process)
+    machine = Emulator(endpoint, credentials, data / "emulator.log", process)
     try:
         yield machine
     except (BotoCoreError, HTTPException, OSError) as error:
@@ -110,7 +117,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def _environment(data: Path, port: int) -> dict[str, str]:
+def _environment(data: Path, port: int, credentials: Credentials) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -118,7 +125,7 @@ def _environment(data: Path, port: int) -> dict[str, str]:
     }
     return (
         kept
-        | CREDENTIALS
+        | environment(credentials)
         | {
             "AUTH": "true",
             "BIND_HOST": "127.0.0.1",

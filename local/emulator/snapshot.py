@@ -14,7 +14,7 @@ from typing import Any
 from ministack.core.persistence import _json_default, _json_object_hook
 from ministack.services import athena, cloudformation, cloudwatch, cloudwatch_logs, dynamodb
 
-from local.journal import Journal
+from local.emulator.journal import Journal
 
 State = dict[str, Any]
 

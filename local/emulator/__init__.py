@@ -1,0 +1,1 @@
+"""The AWS emulator of the local run: MiniStack, behind a guard, made durable."""

@@ -1,0 +1,12 @@
+"""What the emulator's patches need to know of the data folder."""
+
+from dataclasses import dataclass
+
+from local.credentials import Credentials
+
+
+@dataclass(frozen=True)
+class Context:
+    """Of one emulator process."""
+
+    credentials: Credentials

@@ -1,0 +1,167 @@
+"""Gate in front of the emulator: only AWS requests signed with this data folder's credentials, and the front door.
+
+The emulator itself checks no signature of its root key, answers internal paths before it looks at credentials,
+and lets every origin read its answers. So each request is checked here, before the emulator sees it:
+
+- its path is not one of the emulator's own (`/_ministack/…`, `/_localstack/…`, `/_aws/…`, `/health`);
+- it carries the front door's token, or
+- its Host is this machine's loopback, which a rebound DNS name is not, it bears none of the headers by which
+  a browser marks the request of a page, and its SigV4 signature is valid.
+
+The front door alone reaches what AWS serves unsigned: the HTTP API, the user pool's pages and upload forms.
+"""
+
+import hmac
+import json
+import time
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from ministack.core import iam_evaluator, sigv4
+from ministack.core.iam_evaluator import CredentialResolutionError
+
+from local.emulator.context import Context
+
+TOKEN_HEADER = b"x-imagetrail-gateway"
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_OF_BROWSERS = frozenset({"origin", "sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest"})
+_INTERNAL = ("/_", "/health", "/ready")
+_KEYS = "/.well-known/jwks.json"
+
+
+@dataclass(frozen=True)
+class Refusal(Exception):
+    """A request that the emulator must not see."""
+
+    status: int
+    message: str
+
+
+@dataclass(frozen=True)
+class Guard:
+    """An ASGI application around the emulator's."""
+
+    app: App
+    context: Context
+    account: str
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
+        elif scope["type"] == "http":
+            try:
+                body = await _whole_body(receive)
+                self._check(scope, body)
+            except Refusal as refusal:
+                await _refuse(send, refusal)
+                return
+            except ConnectionAbortedError:
+                return
+            await self.app(_forwarded(scope), _replay(body, receive), send)
+
+    def _check(self, scope: Scope, body: bytes) -> None:
+        """Raises Refusal."""
+        headers = _joined(scope["headers"])
+        path = scope["path"]
+        if path.startswith(_INTERNAL):
+            raise Refusal(404, "There is no such path.")
+        token = headers.get(TOKEN_HEADER.decode(), "")
+        if hmac.compare_digest(token.encode(), self.context.credentials.gateway_token.encode()):
+            return
+        if not _OF_BROWSERS.isdisjoint(headers):
+            raise Refusal(403, "Requests of web pages are refused.")
+        if urlsplit(f"//{headers.get('host', '')}").hostname not in _LOOPBACK:
+            raise Refusal(403, "The Host is not this machine's loopback address.")
+        if scope["method"] == "GET" and path.endswith(_KEYS) and path.count("/") == 3:
+            return  # public keys of a user pool, which functions fetch unsigned
+        self._check_signature(scope, headers, body)
+
+    def _check_signature(self, scope: Scope, headers: Mapping[str, str], body: bytes) -> None:
+        query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        in_header = headers.get("authorization", "").startswith("AWS4-HMAC-SHA256 ")
+        signature = sigv4.parse_header_signature(headers) if in_header else sigv4.parse_query_signature(query)
+        if isinstance(signature, tuple):
+            raise Refusal(403, "The request is not signed with AWS Signature Version 4.")
+        token = headers.get("x-amz-security-token", "") or query.get("X-Amz-Security-Token", [""])[0]
+        credential = iam_evaluator.resolve_credential(signature.access_key_id, self.account, token)
+        if isinstance(credential, CredentialResolutionError):
+            raise Refusal(403, "The access key is not one of this data folder.")
+        if in_header:
+            failure = sigv4.request_time_failure(signature)
+        else:
+            failure = ("AccessDenied", "expired") if _expired(query, signature.amz_date) else None
+        failure = failure or sigv4.header_signature_failure(
+            signature,
+            credential.secret_access_key,
+            scope["method"],
+            scope["raw_path"].decode("latin-1"),
+            query,
+            headers,
+            body,
+            presigned=not in_header,
+        )
+        if failure:
+            raise Refusal(403, f"{failure[0]}: the signature does not match this request or has expired.")
+
+
+def _expired(query: Mapping[str, list[str]], signed_at: str) -> bool:
+    try:
+        start = datetime.strptime(signed_at, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
+        return time.time() > start + int(query.get("X-Amz-Expires", ["0"])[0])
+    except ValueError:
+        return True
+
+
+def _joined(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers by lower-case name; SigV4 signs a repeated header as its values joined by a comma."""
+    headers: dict[str, str] = {}
+    for name, value in raw:
+        key, text = name.decode("latin-1").lower(), sigv4.decode_header_value(value)
+        headers[key] = f"{headers[key]},{text}" if key in headers else text
+    return headers
+
+
+def _forwarded(scope: Scope) -> Scope:
+    """Without the token, and without `Connection`, which a function on AWS never receives."""
+    hidden = (TOKEN_HEADER, b"connection")
+    return {**scope, "headers": [header for header in scope["headers"] if header[0].lower() not in hidden]}
+
+
+async def _whole_body(receive: Receive) -> bytes:
+    """Raises ConnectionAbortedError when the client leaves before it has sent what it announced."""
+    parts, more = [], True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionAbortedError
+        parts.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    return b"".join(parts)
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    messages: list[MutableMapping[str, Any]] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replayed() -> MutableMapping[str, Any]:
+        return messages.pop() if messages else await receive()
+
+    return replayed
+
+
+async def _refuse(send: Send, refusal: Refusal) -> None:
+    body = json.dumps({"__type": "AccessDeniedException", "message": refusal.message}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

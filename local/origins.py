@@ -1,0 +1,41 @@
+"""Which hosts and origins the front door answers.
+
+Every page that the developer's browser shows can send requests to a loopback port, and a DNS name that is rebound to
+loopback makes such a page the same origin. So a request is refused unless its Host is this machine's own name or that
+of `PublicUrl`, and unless it comes from no page, from a page of the front door, or from an origin that CORS allows.
+"""
+
+from collections.abc import Container
+from urllib.parse import urlsplit
+
+from imagetrail.errors import Forbidden
+
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_OWN_SITES = frozenset({"", "same-origin", "none"})
+
+
+def check_host(host: str, public_url: str) -> None:
+    """Raises Forbidden for a Host that is neither loopback nor the host of `public_url`."""
+    try:
+        name = urlsplit(f"//{host}").hostname
+    except ValueError:
+        name = None
+    if name not in _LOOPBACK and host.lower() != urlsplit(public_url).netloc.lower():
+        raise Forbidden(
+            f"This service answers at {public_url}. To reach it under another host, set PUBLIC_URL to that address."
+        )
+
+
+def check_origin(
+    host: str, origin: str | None, site: str, *, public_url: str, allowed: Container[str], public: bool
+) -> None:
+    """Raises Forbidden for a request of a foreign page.
+
+    `origin` and `site` are the headers `Origin` and `Sec-Fetch-Site`; `public` means a read that any page may cause,
+    such as a link to this page or an embedded image, and whose answer that page cannot read.
+    """
+    if origin is not None:
+        if origin not in (f"http://{host}", public_url) and origin not in allowed:
+            raise Forbidden("Requests from this origin are refused. Add it to ALLOWED_ORIGINS to allow them.")
+    elif site not in _OWN_SITES and not public:
+        raise Forbidden("Requests from pages of other origins are refused. Add the origin to ALLOWED_ORIGINS.")
