@@ -24,7 +24,7 @@ from imagetrail import http as api
 from imagetrail import openapi_document
 from imagetrail.errors import ImagetrailError, Malformed, MethodNotAllowed, NotFound, TooLarge, Unavailable
 from local import site
-from local.emulator.guard import TOKEN_HEADER
+from local.emulator.guard import DISK_FULL, TOKEN_HEADER
 from local.origins import check_host, check_origin
 from local.requests import DisconnectedError, Request, read
 from local.stack import Stack
@@ -32,6 +32,8 @@ from local.upstream import Headers, Reply, exchange
 
 MAX_ANSWER = 6_291_556  # bytes of JSON, Lambda's limit
 MAX_WAIT = 30.0  # seconds, API Gateway's limit
+STOP_WITHIN = 1.0  # seconds for a request under way; then its client is told to try again
+RETRY_AFTER = 10  # seconds
 MAX_CALLS = 16  # at a time: each is a process, and more of them would keep each other from answering in time
 
 _PIXELS = re.compile(r"/((?:images|thumbnails)/[A-Za-z0-9_-][A-Za-z0-9._-]*)")
@@ -51,6 +53,7 @@ _NOT_FORWARDED = frozenset(
         "transfer-encoding",
         "upgrade",
         TOKEN_HEADER.decode(),
+        DISK_FULL[0].decode(),
     }
 )
 _ASKED_OF_PIXELS = frozenset(
@@ -90,6 +93,7 @@ class FrontDoor:
 
     stack: Stack
     pages: Path
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(MAX_CALLS, "front"))
 
     async def __call__(self, scope: Mapping[str, Any], receive: Any, send: Any) -> None:
@@ -184,6 +188,8 @@ class FrontDoor:
         url = urlsplit(self.stack.client("s3").generate_presigned_url(operation, Params=where))
         asked = [(name, value) for name, value in request.headers if name in _ASKED_OF_PIXELS]
         reply = await self._ask(request.method, f"{url.path}?{url.query}", [("host", url.netloc), *asked])
+        if reply.status >= 500:
+            raise ImagetrailError("The image is stored but cannot be read. The log of the service names its file.")
         if reply.status not in (200, 206, 304, 412, 416):
             raise NotFound("There is no such image.")
         if reply.status >= 400:
@@ -212,12 +218,28 @@ class FrontDoor:
         if body:
             sent.append(("content-length", str(len(body))))
         loop = asyncio.get_running_loop()
+        asked = loop.run_in_executor(self._threads, exchange, port, method, target, sent, body, MAX_WAIT)
+        asked.add_done_callback(lambda done: done.cancelled() or done.exception())  # it may outlive this call
+        stopping = asyncio.ensure_future(self.stopping.wait())
         try:
-            return await loop.run_in_executor(self._threads, exchange, port, method, target, sent, body, MAX_WAIT)
+            await asyncio.wait((asked, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if not asked.done():
+                await asyncio.wait((asked,), timeout=STOP_WITHIN)
+            if not asked.done():
+                raise Unavailable("The service is stopping.", retry_after=RETRY_AFTER)
+            reply = asked.result()
         except TimeoutError:
             raise Late(f"No answer within {MAX_WAIT:.0f} seconds.") from None
         except (OSError, http.client.HTTPException):
             raise Silent("Please try again shortly.") from None
+        finally:
+            stopping.cancel()
+        if reply.status >= 500 and reply.header(DISK_FULL[0].decode()):
+            raise Unavailable(
+                "The disk is full. Free some space on the disk of the data folder; reads continue meanwhile.",
+                retry_after=RETRY_AFTER,
+            )
+        return reply
 
 
 def _as_answered(reply: Reply) -> int:

@@ -155,7 +155,7 @@ async def _serve(stack: Stack, listener: socket.socket, machine: Emulator) -> No
     config.loglevel = "WARNING"
     config.graceful_timeout = 2
     watching = asyncio.create_task(watch())
-    await serve(FrontDoor(stack, site.FOLDER), config, shutdown_trigger=stopping.wait)
+    await serve(FrontDoor(stack, site.FOLDER, stopping), config, shutdown_trigger=stopping.wait)
     await watching
     if not machine.runs:
         raise machine.ended()

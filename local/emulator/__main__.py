@@ -5,6 +5,7 @@ standard input. When the pipe closes, however the parent ended, this process sav
 """
 
 import asyncio
+import errno
 import os
 import signal
 import sys
@@ -20,24 +21,26 @@ from ministack.services import dynamodb
 
 from local import credentials
 from local.aws import ACCOUNT
-from local.emulator import patches
+from local.emulator import patches, snapshot
 from local.emulator.context import Context
+from local.emulator.disk import Disk
 from local.emulator.guard import Guard
 from local.emulator.journal import Journal
 from local.emulator.launch import PROBLEM
-from local.emulator.snapshot import Snapshot, trim_logs
 from local.limits import allow_many_sockets
 from local.problem import ProblemError
 
+FIRST_SAVE_WITHIN = 0.05  # seconds
 SAVE_EVERY = 1.0  # seconds
 STOP_WITHIN = 10.0  # seconds
 
 
 async def run(socket: int, data: Path) -> None:
     """Serves on an inherited socket until the parent ends or a signal comes. Raises ProblemError."""
-    context = Context(credentials.read(data))
-    journal = Journal(data / "items.jsonl")
-    store = Snapshot(data / "snapshot.json", journal)
+    context = Context(credentials.read(data), Disk(data))
+    saved = snapshot.read(data)
+    journal = Journal(data / "items.jsonl", context.disk, saved.journal)
+    store = snapshot.Snapshot(data, journal, context.disk, saved)
     ministack.load_state, ministack.save_all = store.load, store.save
     journal.follow(dynamodb)
     patches.apply(context)
@@ -61,12 +64,14 @@ async def run(socket: int, data: Path) -> None:
         await asyncio.to_thread(kill_workers, [worker for pool in _workers.values() for worker in pool])
 
     async def autosave() -> None:
-        while await requested.wait():
-            await asyncio.sleep(SAVE_EVERY)
-            requested.clear()
-            trim_logs()
-            journal.flush()
-            store.save(ministack._build_persistence_save_dict())
+        while True:
+            await asyncio.sleep(SAVE_EVERY if store.exists else FIRST_SAVE_WITHIN)
+            context.disk.recover()
+            if requested.is_set():
+                requested.clear()
+                snapshot.trim_logs()
+                journal.flush()
+                store.save(ministack._build_persistence_save_dict())
 
     async with asyncio.TaskGroup() as tasks:
         saving = tasks.create_task(autosave())
@@ -99,6 +104,11 @@ def main() -> int:
         asyncio.run(run(int(sys.argv[1]), data))
     except ProblemError as error:
         print(error, file=sys.stderr)
+        return PROBLEM
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        print(f"the disk is full: free some space on the disk of {data} and start again", file=sys.stderr)
         return PROBLEM
     return 0
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from local.credentials import Credentials
+from local.emulator.disk import Disk
 
 
 @dataclass(frozen=True)
@@ -10,3 +11,4 @@ class Context:
     """Of one emulator process."""
 
     credentials: Credentials
+    disk: Disk

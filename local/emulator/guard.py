@@ -13,6 +13,7 @@ The front door alone reaches what AWS serves unsigned: the HTTP API, the user po
 
 import hmac
 import json
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
@@ -22,10 +23,13 @@ from urllib.parse import parse_qs, urlsplit
 
 from ministack.core import iam_evaluator, sigv4
 from ministack.core.iam_evaluator import CredentialResolutionError
+from ministack.services import s3
 
 from local.emulator.context import Context
+from local.emulator.patches.root_key import signed_form
 
 TOKEN_HEADER = b"x-imagetrail-gateway"
+DISK_FULL = (b"x-imagetrail-disk", b"full")  # header of each answer while writes are refused
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -36,6 +40,7 @@ _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _OF_BROWSERS = frozenset({"origin", "sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest"})
 _INTERNAL = ("/_", "/health", "/ready")
 _KEYS = "/.well-known/jwks.json"
+_READS = ("Get", "List", "Describe", "Query", "Scan", "BatchGet", "TransactGet")
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,10 @@ class Refusal(Exception):
 
     status: int
     message: str
+
+    @property
+    def code(self) -> str:
+        return "ServiceUnavailable" if self.status == 503 else "AccessDeniedException"
 
 
 @dataclass(frozen=True)
@@ -64,12 +73,30 @@ class Guard:
             try:
                 body = await _whole_body(receive)
                 self._check(scope, body)
+                if self.context.disk.is_full and _writes(scope, body):
+                    raise _FULL
             except Refusal as refusal:
                 await _refuse(send, refusal)
                 return
             except ConnectionAbortedError:
                 return
-            await self.app(_forwarded(scope), _replay(body, receive), send)
+            await self.app(_forwarded(scope), _replay(body, receive), self._checked(send))
+
+    def _checked(self, send: Send) -> Send:
+        """Answers 503 instead when a write of this request failed."""
+        failures, refused = self.context.disk.watch(), False
+
+        async def checked(message: MutableMapping[str, Any]) -> None:
+            nonlocal refused
+            if message["type"] == "http.response.start":
+                if refused := bool(failures):
+                    await _refuse(send, _FULL)
+                elif self.context.disk.is_full:
+                    message = {**message, "headers": [*message["headers"], DISK_FULL]}
+            if not refused:
+                await send(message)
+
+        return checked
 
     def _check(self, scope: Scope, body: bytes) -> None:
         """Raises Refusal."""
@@ -78,7 +105,10 @@ class Guard:
         if path.startswith(_INTERNAL):
             raise Refusal(404, "There is no such path.")
         token = headers.get(TOKEN_HEADER.decode(), "")
+        signed_form.set(False)
         if hmac.compare_digest(token.encode(), self.context.credentials.gateway_token.encode()):
+            if headers.get("content-type", "").startswith("multipart/form-data") and path.count("/") == 1:
+                _check_form(headers["content-type"], body)
             return
         if not _OF_BROWSERS.isdisjoint(headers):
             raise Refusal(403, "Requests of web pages are refused.")
@@ -114,6 +144,30 @@ class Guard:
         )
         if failure:
             raise Refusal(403, f"{failure[0]}: the signature does not match this request or has expired.")
+
+
+_FULL = Refusal(503, "The disk is full.")
+
+
+def _writes(scope: Scope, body: bytes) -> bool:
+    """Whether a request of an AWS SDK may change something; calls of functions write by requests of their own."""
+    if scope["method"] in ("GET", "HEAD") or scope["path"].startswith("/2015-03-31/functions/"):
+        return False
+    headers = _joined(scope["headers"])
+    if TOKEN_HEADER.decode() in headers and headers.get("host", "").endswith(".execute-api.localhost"):
+        return False
+    action = headers.get("x-amz-target", "").rpartition(".")[2]
+    if not action and (found := re.search(rb"(?:^|&)Action=(\w+)", body)):
+        action = found[1].decode()
+    return not action.startswith(_READS)
+
+
+def _check_form(content_type: str, body: bytes) -> None:
+    """Raises Refusal for an upload form without a signature; S3 checks the signature itself."""
+    fields = {name.lower() for name, *_ in s3._parse_multipart_form(content_type, body)}
+    if not fields >= {"policy", "x-amz-credential", "x-amz-signature"}:
+        raise Refusal(403, "The form is not signed with AWS Signature Version 4.")
+    signed_form.set(True)
 
 
 def _expired(query: Mapping[str, list[str]], signed_at: str) -> bool:
@@ -161,7 +215,8 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 
 async def _refuse(send: Send, refusal: Refusal) -> None:
-    body = json.dumps({"__type": "AccessDeniedException", "message": refusal.message}).encode()
+    body = json.dumps({"__type": refusal.code, "message": refusal.message}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    headers += [DISK_FULL] if refusal is _FULL else []
     await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

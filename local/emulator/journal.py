@@ -4,37 +4,65 @@ The emulator keeps items in memory and can only save all of them at once, which 
 a write takes microseconds. Here every request that changed items appends one line before it is
 answered: a JSON array of `[table id, partition key, sort key, item or null]`. One line per request
 keeps a transaction whole, and a last line cut short by a kill is as if it had never been sent.
+
+Each line begins with the CRC-32 of its JSON, in eight hexadecimal digits, and the first line names the journal and the
+position at which it begins. Positions count bytes, and go on when the journal is compacted: so the snapshot, which
+notes one, tells a journal that lost its end from one that is whole. Journals of before had neither.
 """
 
-import errno
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
+from zlib import crc32
 
 import orjson
+
+from local.emulator.disk import Disk
+from local.problem import ProblemError
 
 Change = tuple[str, str, str, dict[str, Any] | None]
 Items = dict[str, dict[tuple[str, str], dict[str, Any]]]
 
 COMPACT_WHEN = 2  # changes per living item, at start
+REMEDY = "Restore the data folder from a backup, or move it away to begin with an empty history."
 
 
-class DamagedJournalError(Exception):
-    """A line in the middle of the journal cannot be read."""
+class DamagedJournalError(ProblemError):
+    """The journal is not what was written."""
+
+
+@dataclass(frozen=True)
+class Position:
+    """A place in one journal: what a snapshot was taken at."""
+
+    journal: str
+    position: int
 
 
 class Journal:
-    """The log, replayed when it is opened and appended to from then on."""
+    """The log, replayed when it is opened and appended to from then on. Raises DamagedJournalError."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, disk: Disk, expected: Position | None = None) -> None:
+        self._disk = disk
         self._pending: list[Change] = []
-        self._items, changes = _replay(path)
-        if changes > COMPACT_WHEN * max(1, sum(map(len, self._items.values()))):
-            _rewrite(path, self._items)
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        read = _Reader(path)
+        self._items, changes = read.items()
+        _check(path, read, expected)
+        start = read.start
+        if start is None or changes > COMPACT_WHEN * max(1, sum(map(len, self._items.values()))):
+            start = _rewrite(path, self._items, read)
+        self._start = start
+        self._file = os.open(path, os.O_WRONLY | os.O_APPEND)
         self._size = os.fstat(self._file).st_size
+
+    @property
+    def position(self) -> Position:
+        """The end of what has been written."""
+        return Position(self._start.journal, self._start.position + self._size)
 
     def fill(self, tables: list[dict[str, Any]]) -> None:
         """Puts the recorded items into restored tables. What belonged to any other table is forgotten."""
@@ -80,51 +108,110 @@ class Journal:
         dynamodb._items_replaced, dynamodb.handle_request = items_replaced, handle_request
 
     def flush(self) -> None:
-        """Writes what changed since the last call; what expired in between is among it."""
+        """Writes what changed since the last call, what expired among it; tries again later when it cannot."""
+        try:
+            self._write()
+        except OSError as error:
+            self._disk.failed(error, self, self._write)
+
+    def _write(self) -> None:
+        """Raises OSError, and leaves the journal as it was."""
         count = len(self._pending)
         if not count:
             return
-        line = orjson.dumps(self._pending[:count]) + b"\n"
-        if os.write(self._file, line) != len(line):
+        line = _line(self._pending[:count])
+        try:
+            written = os.write(self._file, line)
+            if written != len(line):
+                raise OSError(f"{written} of {len(line)} bytes were written")
+        except OSError:
             os.ftruncate(self._file, self._size)
-            raise OSError(errno.ENOSPC, "the disk is full")
+            raise
         self._size += len(line)
         del self._pending[:count]  # and not what another thread has added meanwhile
 
 
-def _replay(path: Path) -> tuple[Items, int]:
-    """The living items per table id, and the number of changes read. Cuts off an unfinished last line."""
-    items: Items = defaultdict(dict)
-    count = 0
-    if not path.exists():
+def _line(content: Any) -> bytes:
+    text = orjson.dumps(content)
+    return b"%08x %b\n" % (crc32(text), text)
+
+
+class _Reader:
+    """What a journal file holds. Cuts off an unfinished last line."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.start: Position | None = None
+        self.size = 0
+
+    @property
+    def end(self) -> int:
+        return self.size + (self.start.position if self.start else 0)
+
+    def items(self) -> tuple[Items, int]:
+        """The living items per table id, and the number of changes read."""
+        items: Items = defaultdict(dict)
+        count = 0
+        for table, partition, sort, item in self._changes():
+            count += 1
+            if item is None:
+                items[table].pop((partition, sort), None)
+            else:
+                items[table][partition, sort] = item
         return items, count
-    with path.open("r+b") as file:
-        whole = 0
-        for number, line in enumerate(file, 1):
-            if not line.endswith(b"\n"):
-                break
-            for table, partition, sort, item in _changes(line, path, number):
-                count += 1
-                if item is None:
-                    items[table].pop((partition, sort), None)
+
+    def _changes(self) -> Iterator[Change]:
+        if not self._path.exists():
+            return
+        with self._path.open("r+b") as file:
+            for number, line in enumerate(file, 1):
+                if not line.endswith(b"\n"):
+                    break
+                content = self._content(line, number)
+                self.size += len(line)
+                if isinstance(content, dict):
+                    self.start = Position(**content)
                 else:
-                    items[table][partition, sort] = item
-            whole += len(line)
-        file.truncate(whole)
-    return items, count
+                    yield from content
+            file.truncate(self.size)
+
+    def _content(self, line: bytes, number: int) -> Any:
+        damaged = DamagedJournalError(f"{self._path} is damaged in line {number}. {REMEDY}")
+        checksum, space, text = line.rstrip(b"\n").partition(b" ")
+        if line.startswith(b"["):  # of before there were checksums
+            text = line
+        elif not space or checksum != b"%08x" % crc32(text):
+            raise damaged
+        try:
+            content = orjson.loads(text)
+        except ValueError:
+            raise damaged from None
+        if number == 1 and isinstance(content, dict) and content.keys() == {"journal", "position"}:
+            return content
+        if not isinstance(content, list) or not all(isinstance(one, list) and len(one) == 4 for one in content):
+            raise damaged
+        return content
 
 
-def _changes(line: bytes, path: Path, number: int) -> Iterator[Change]:
-    try:
-        yield from orjson.loads(line)
-    except ValueError as error:
-        raise DamagedJournalError(f"{path}, line {number}: {error}") from error
+def _check(path: Path, read: _Reader, expected: Position | None) -> None:
+    if expected is None:
+        return
+    if not read.size:
+        raise DamagedJournalError(f"{path} is missing or empty. {REMEDY}")
+    if read.start is None or read.start.journal != expected.journal:
+        raise DamagedJournalError(f"{path} is not the journal that snapshot.json belongs to. {REMEDY}")
+    if read.end < expected.position:
+        raise DamagedJournalError(f"{path} is shorter than it was when snapshot.json was written. {REMEDY}")
 
 
-def _rewrite(path: Path, items: Items) -> None:
+def _rewrite(path: Path, items: Items, read: _Reader) -> Position:
+    """Compacts the journal, which goes on at the position where it ended; returns where it begins."""
+    start = Position(read.start.journal if read.start else uuid4().hex, read.end)
     fresh = path.with_suffix(".new")
-    with fresh.open("wb") as file:
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(_line(asdict(start)))
         for table, table_items in items.items():
             for (partition, sort), item in table_items.items():
-                file.write(orjson.dumps([[table, partition, sort, item]]) + b"\n")
+                file.write(_line([[table, partition, sort, item]]))
     fresh.replace(path)
+    return start

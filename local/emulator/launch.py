@@ -21,6 +21,7 @@ from local.folder import make_private
 from local.problem import ProblemError
 
 STOP_WITHIN = 15.0  # seconds
+ENDS_WITHIN = 5.0  # seconds
 PROBLEM = 3  # exit code of an emulator whose last line says what the developer can do
 IDLE_FOR = 30  # seconds, after which all but one process of a function end
 
@@ -78,6 +79,8 @@ def _started(data: Path, port: int, lock: IO[str]) -> Iterator[Emulator]:
     try:
         yield machine
     except (BotoCoreError, HTTPException, OSError) as error:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(ENDS_WITHIN)  # its sockets close a little earlier
         if machine.runs:
             raise
         raise machine.ended() from error

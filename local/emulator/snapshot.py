@@ -3,34 +3,88 @@
 The emulator saves one file per service, and only when it stops. Here all services are saved together,
 within a second of a change and never in the middle of a deployment, so that a kill at any moment leaves
 a stack and the resources it stands on in step.
+
+The file is a line about itself (digest of the rest, position of the journal, digests of the keys folder) and a line of
+JSON with the services. Files of before have only the latter.
 """
 
 import copy
+import hashlib
 import json
+import os
 from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from ministack.core.persistence import _json_default, _json_object_hook
-from ministack.services import athena, cloudformation, cloudwatch, cloudwatch_logs, dynamodb
+from ministack.services import athena, cloudformation, cloudwatch, cloudwatch_logs, dynamodb, lambda_svc
 
-from local.emulator.journal import Journal
+from local.emulator.disk import Disk
+from local.emulator.journal import REMEDY, Journal, Position
+from local.problem import ProblemError
 
 State = dict[str, Any]
 
 KEPT_LOG_STREAMS = 200
 
 
+class DamagedSnapshotError(ProblemError):
+    """The snapshot, or a file that belongs to it, is not what was written."""
+
+
+@dataclass(frozen=True)
+class SavedState:
+    """What a snapshot file holds. `journal` is None in files of before positions were noted."""
+
+    text: str
+    services: State
+    journal: Position | None
+    keys: dict[str, str]
+
+
+def read(folder: Path) -> SavedState:
+    """The folder's snapshot; an empty one in a new folder. Raises DamagedSnapshotError."""
+    path = folder / "snapshot.json"
+    try:
+        content = path.read_text()
+    except FileNotFoundError:
+        if (folder / "runtime.json").exists() or any((folder / "s3").glob("*/*/images/*")):
+            raise DamagedSnapshotError(f"{path} is missing. {REMEDY}") from None
+        return SavedState("{}", {}, None, {})
+    except (OSError, UnicodeDecodeError):
+        raise DamagedSnapshotError(f"{path} cannot be read. {REMEDY}") from None
+    head, _, text = content.rpartition("\n")
+    try:
+        about = json.loads(head) if head else {}
+        if head and _digest(text.encode()) != about["sha256"]:
+            raise ValueError
+        services: State = json.loads(text, object_hook=_json_object_hook)
+        saved = SavedState(text, services, Position(**about["journal"]) if head else None, about.get("keys", {}))
+    except (ValueError, KeyError, TypeError):
+        raise DamagedSnapshotError(f"{path} is damaged. {REMEDY}") from None
+    _check_keys(folder / "keys", saved)
+    if saved.journal is None and _item_count(saved) and not _size(folder / "items.jsonl"):
+        raise DamagedSnapshotError(f"{folder / 'items.jsonl'} is missing or empty. {REMEDY}")
+    return saved
+
+
 class Snapshot:
     """The file, as the two functions by which the emulator restores and saves its services."""
 
-    def __init__(self, path: Path, journal: Journal) -> None:
-        self._path, self._journal = path, journal
-        self._saved = path.read_text() if path.exists() else "{}"
-        self._restored: State = json.loads(self._saved, object_hook=_json_object_hook)
+    def __init__(self, folder: Path, journal: Journal, disk: Disk, saved: SavedState) -> None:
+        self._path, self._keys = folder / "snapshot.json", folder / "keys"
+        self._journal, self._disk = journal, disk
+        self._saved = saved.text if saved.journal else ""
+        self._saved_keys = saved.keys
+        self._restored = saved.services
+        self.exists = bool(saved.services)
+        # Code that no function uses is removed after the file that names it is replaced, and not before.
+        self._prune, self._used = lambda_svc._prune_orphan_code_blobs, set[str]()
+        lambda_svc._prune_orphan_code_blobs = self._note_used
 
     def load(self, service: str) -> State | None:
-        """What one service held, asked for once per service at start."""
+        """The state of one service, which the emulator reads once at start."""
         state: State | None = self._restored.pop(service, None)
         if state and service == "dynamodb":
             tables = list(state["tables"]._data.values())
@@ -45,11 +99,63 @@ class Snapshot:
             return
         states = {name: _LEAN.get(name, get)() for name, get in services.items()}
         text = json.dumps({name: state for name, state in states.items() if state}, default=_json_default)
-        if text != self._saved:
-            fresh = self._path.with_suffix(".new")
-            fresh.write_text(text)
+        if text == self._saved and self._saved_keys.keys() == set(_key_files(self._keys)):
+            return
+        try:
+            self._write(text)
+        except OSError as error:
+            self._disk.failed(error, self, lambda: self._write(text))
+
+    def _note_used(self, used: set[str]) -> None:
+        self._used = used
+
+    def _write(self, text: str) -> None:
+        """Raises OSError."""
+        keys = {name: _digest(path.read_bytes()) for name, path in _key_files(self._keys).items()}
+        about = {"sha256": _digest(text.encode()), "journal": asdict(self._journal.position), "keys": keys}
+        fresh = self._path.with_suffix(".new")
+        try:
+            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+                file.write(f"{json.dumps(about)}\n{text}")
             fresh.replace(self._path)
-            self._saved = text
+        except OSError:
+            fresh.unlink(missing_ok=True)
+            raise
+        self._saved, self._saved_keys, self.exists = text, keys, True
+        self._prune(self._used)
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _item_count(saved: SavedState) -> int:
+    tables = saved.services.get("dynamodb", {}).get("tables")
+    return sum(table.get("ItemCount", 0) for table in tables._data.values()) if tables else 0
+
+
+def _key_files(folder: Path) -> dict[str, Path]:
+    """The user pool's signing keys, by their paths in the folder."""
+    return {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*.pem"))}
+
+
+def _check_keys(folder: Path, saved: SavedState) -> None:
+    """Checks the signing keys and the functions' code. Raises DamagedSnapshotError."""
+    if saved.services and not folder.is_dir():
+        raise DamagedSnapshotError(f"{folder} is missing. {REMEDY}")
+    functions = saved.services.get("lambda", {}).get("functions")
+    code = {function["code_zip"]["code_blob_ref"] for function in functions._data.values()} if functions else set()
+    expected = saved.keys | {f"lambda-blobs/{digest}.zip": digest for digest in code}
+    for name, digest in expected.items():
+        path = folder / name
+        if not path.exists():
+            raise DamagedSnapshotError(f"{path} is missing. {REMEDY}")
+        if _digest(path.read_bytes()) != digest:
+            raise DamagedSnapshotError(f"{path} is damaged. {REMEDY}")
 
 
 def _settled() -> bool:

@@ -15,13 +15,20 @@ from ministack.services import sts
 from local.aws import ACCOUNT, REGION
 from local.credentials import Credentials
 from local.emulator.context import Context
+from local.emulator.disk import Disk
 from local.emulator.guard import Guard
 from local.emulator.patches import root_key
 
 OWN = Credentials("AKIAAAAAAAAAAAAAAAAA", "a secret of this folder")
 ENDPOINT = "http://127.0.0.1:4566"
 
-CONTEXT = Context(OWN)
+
+class RoomyDisk(Disk):
+    def __init__(self) -> None:
+        self.is_full = False
+
+
+CONTEXT = Context(OWN, RoomyDisk())
 
 
 @pytest.fixture(autouse=True)
@@ -156,6 +163,24 @@ def test_the_front_door_passes_unsigned() -> None:
     token = {"x-imagetrail-gateway": OWN.gateway_token, "host": "api.execute-api.localhost", "origin": "http://app"}
     assert status("POST", "/ai/generate", token) == 200
     assert status("POST", "/ai/generate", token | {"x-imagetrail-gateway": "guess"}) == 403
+
+
+def form(*names: str) -> tuple[dict[str, str], bytes]:
+    """An upload form with these fields, whose file names a signature that the form does not have."""
+    parts = [f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\nx\r\n' for name in names]
+    file = 'filename="a"\r\n\r\nname="policy" name="x-amz-credential" name="x-amz-signature"\r\n--b--\r\n'
+    body = "".join(parts) + '--b\r\nContent-Disposition: form-data; name="file"; ' + file
+    token = {"x-imagetrail-gateway": OWN.gateway_token, "content-type": "multipart/form-data; boundary=b"}
+    return token, body.encode()
+
+
+def test_only_signed_forms_pass_the_front_door() -> None:
+    headers, body = form("key", "policy", "x-amz-credential", "x-amz-signature")
+    assert status("POST", "/bucket", headers, body) == 200
+    headers, body = form("key")
+    assert status("POST", "/bucket", headers, body) == 403
+    headers, body = form("key", "policy", "x-amz-credential")
+    assert status("POST", "/bucket", headers, body) == 403
 
 
 def test_only_public_keys_are_read_unsigned() -> None:

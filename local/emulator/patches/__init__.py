@@ -10,6 +10,8 @@ from local.emulator.context import Context
 from local.emulator.patches import (
     athena_arrays,
     call_log,
+    durable_objects,
+    ordered_indexes,
     role_secrets,
     root_key,
     secure_transport,
@@ -19,6 +21,8 @@ from local.emulator.patches import (
 PATCHES: tuple[ModuleType, ...] = (
     athena_arrays,
     call_log,
+    durable_objects,
+    ordered_indexes,
     role_secrets,
     root_key,
     secure_transport,
