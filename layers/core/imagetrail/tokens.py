@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
+import re
 import time
 import urllib.request
 from contextlib import suppress
@@ -25,6 +27,9 @@ ALGORITHMS: Mapping[str, tuple[str, ...]] = {
 }
 ADMIN_GROUP = "admin"
 MAX_SUBJECT_BYTES = 255  # OpenID Connect Core 1.0, section 2
+_TYPES = ("jwt", "at+jwt")  # RFC 9068, section 4; an issuer may leave the type out
+_KEYCLOAK_TYPES = ("bearer", "id")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _LEEWAY_SECONDS = 5
 _KEYS_LIVE_SECONDS = 3600
 _KEYS_REFETCH_SECONDS = 60
@@ -151,14 +156,14 @@ class Verifier:
         # An access token of Cognito names its client instead of an audience.
         named = claims.get("aud")
         audiences = named if isinstance(named, list) else [claims.get("aud", claims.get("client_id"))]
-        if self._audience not in audiences and not (also and also in audiences):
+        if ({self._audience, also} - {""}).isdisjoint(_texts(audiences)):
             raise Unauthenticated("The token was not made for this service.")
-        if claims.get("token_use", "access") not in ("access", "id"):
-            raise Unauthenticated("The token is neither an access nor an ID token.")
         return Caller(claims["sub"], is_admin=ADMIN_GROUP in _groups(claims))
 
     def _verified(self, token: str) -> dict[str, Any]:
-        header = jwt.get_unverified_header(token)
+        header, claims = (_document(segment) for segment in token.split(".")[:2])
+        if not _is_access_token(header, claims):
+            raise Unauthenticated("The token is not a bearer access token. Send the access token of this sign-in.")
         if header.get("alg") == "HS256" and self._secret is not None:
             return self._decode(token, self._secret(), ("HS256",))
         key_id = header.get("kid")
@@ -179,9 +184,52 @@ class Verifier:
         times = [claims.get(name, 0) for name in ("exp", "nbf", "iat")]
         if not all(type(moment) in (int, float) and moment < _END_OF_TIME for moment in times):
             raise ValueError("a time that is none")
-        if not 0 < len(claims["sub"].encode()) <= MAX_SUBJECT_BYTES:
+        if not 0 < len(claims["sub"].encode()) <= MAX_SUBJECT_BYTES or _CONTROL.search(claims["sub"]):
             raise ValueError("no usable subject")
         return claims
+
+
+def _document(segment: str) -> dict[str, Any]:
+    """One part of a token as JSON, read strictly: parsers must not differ in what it says. Raises ValueError."""
+    document: Any = json.loads(
+        base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4)),
+        object_pairs_hook=_unique,
+        parse_constant=_refuse_constant,
+    )
+    if not isinstance(document, dict):
+        raise ValueError("not a JSON object")
+    return document
+
+
+def _unique(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(members)
+    if len(document) < len(members):
+        raise ValueError("a member occurs twice")
+    return document
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _is_access_token(header: Mapping[str, Any], claims: Mapping[str, Any]) -> bool:
+    """Whether the issuer made this for use as a bearer token (RFC 8725, section 3.11; RFC 9068).
+
+    An issuer also signs logout and security event tokens (`events`), ID tokens, which Cognito marks in `token_use`,
+    and tokens that are of use only with a proof of possession (`cnf`).
+    """
+    kind = str(header.get("typ", "JWT")).lower().removeprefix("application/")
+    return (
+        kind in _TYPES
+        and not {"crit", "b64", "zip", "cty", "enc"} & set(header)
+        and not {"events", "cnf"} & set(claims)
+        and claims.get("token_use", "access") == "access"
+        and str(claims.get("typ", "Bearer")).lower() in (*_TYPES, *_KEYCLOAK_TYPES)
+    )
+
+
+def _texts(values: list[Any]) -> list[str]:
+    return [value for value in values if isinstance(value, str)]
 
 
 def _groups(claims: Mapping[str, Any]) -> list[str]:
@@ -190,5 +238,5 @@ def _groups(claims: Mapping[str, Any]) -> list[str]:
     for claim in ("cognito:groups", "groups"):
         value = claims.get(claim)
         if isinstance(value, list):
-            named += [group for group in value if isinstance(group, str)]
+            named += _texts(value)
     return named
