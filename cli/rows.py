@@ -20,7 +20,7 @@ from pydantic import (
 from imagetrail import moments
 from imagetrail.answers import Image, ReferenceImage
 from imagetrail.records import COLUMNS
-from imagetrail.schemas import MAX_SEED, AspectRatio, Format, Id, Quality, Resolution, messages
+from imagetrail.schemas import MAX_SEED, AspectRatio, Format, Id, Quality, Resolution, UserId, messages
 
 MAX_BYTES = 350_000
 """Of a record: an item of the tables may have 400 KB, with its keys."""
@@ -58,7 +58,6 @@ def _jpeg_is_jpg(value: object) -> object:
 
 Moment = Annotated[datetime, BeforeValidator(_moment)]
 Texts = Annotated[list[str] | None, BeforeValidator(_document)]
-Owner = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 _UNSAID = {
     "aspect_ratio": "1:1",
     "quality": "standard",
@@ -74,7 +73,7 @@ class SeedRow(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     id: Id
-    user_id: Owner | None = None
+    user_id: UserId | None = None
     prompt: str
     full_prompt: str
     image_url: str | None = None
@@ -103,7 +102,7 @@ class OwnRow(Image):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    user_id: Owner | None
+    user_id: UserId | None
     format: Annotated[Format, BeforeValidator(_jpeg_is_jpg)]
     created_at: Moment
     deleted_at: Moment | None

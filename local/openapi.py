@@ -15,7 +15,7 @@ from samtranslator.yaml_helper import yaml_parse
 from imagetrail import answers, openapi_document, schemas
 from imagetrail.analytics.parameters import REPORT
 from imagetrail.errors import ImagetrailError, hierarchy
-from imagetrail.queries import Words
+from imagetrail.queries import USER_ID, Words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,7 +124,7 @@ def _operation(path: str, function: str, handler: Endpointed, used: set[str]) ->
 
 def _form(parameter: str) -> dict[str, Any]:
     """Every id in a path is ours but a user's, which is the issuer's; a report is one of some words."""
-    return {"user_id": {}, REPORT.name: REPORT.schema}.get(parameter, {"format": "uuid"})
+    return {USER_ID.name: USER_ID.schema, REPORT.name: REPORT.schema}.get(parameter, {"format": "uuid"})
 
 
 def _model(name: str) -> tuple[type[BaseModel], JsonSchemaMode]:

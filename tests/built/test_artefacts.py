@@ -81,7 +81,14 @@ def test_the_core_carries_the_package_and_its_openapi_document() -> None:
 
 UNSETTLING = ("poisoned", "failed", "batchItemFailures")
 """By these keys functions that answer no request tell what they could not do."""
-STATUS = {"ChangeImages": 200, "EraseMe": 401, "EraseUser": 403, "GetAnalytics": 200, "ReceiveUserDeleted": 404}
+STATUS = {
+    "ChangeImages": 200,
+    "EraseMe": 401,
+    "EraseUser": 403,
+    "EraseUserById": 401,
+    "GetAnalytics": 200,
+    "ReceiveUserDeleted": 404,
+}
 """Where the answer is not what its method and path let expect."""
 
 

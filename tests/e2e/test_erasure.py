@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+import pytest
+
 from imagetrail.answers import Job
 from tests.e2e.test_api import Client, anonymous, sign_in
 
@@ -82,6 +84,41 @@ def test_an_admin_erases_a_user_and_nobody_else_does(anonymous: Client, sign_in:
     assert sign_in(leaver).generate().problem().code == "account_erased"
     assert job_of(root.get(f"/ai/jobs/{started.id}")).id == started.id
     assert bob.get(f"/ai/jobs/{started.id}").status == 404
+
+
+@pytest.mark.parametrize("odd", ["oauth/google:{}", "a?b#{}%2F", "用户 {}", ".{}/..", "me{}"])
+def test_an_admin_erases_a_user_with_any_id(anonymous: Client, sign_in: Callable[..., Client], odd: str) -> None:
+    leaver, root, bob = odd.format(uuid4()), sign_in("root", "admin"), sign_in("bob")
+    body = {"user_id": leaver}
+    assert anonymous.call("POST", "/ai/users/erase", body).problem().code == "unauthenticated"
+    assert bob.call("POST", "/ai/users/erase", body).problem().code == "forbidden"
+    started = root.call("POST", "/ai/users/erase", body)
+    assert (started.status, started.headers["location"]) == (202, f"/ai/jobs/{job_of(started).id}")
+    assert job_of(root.call("POST", "/ai/users/erase", body)).id == job_of(started).id
+    assert sign_in(leaver).generate().problem().code == "account_erased"
+    assert root.generate().status == 201
+
+
+def test_a_user_called_me_is_not_the_admin(sign_in: Callable[..., Client]) -> None:
+    root = sign_in(f"root-{uuid4()}", "admin")
+    assert root.call("POST", "/ai/users/erase", {"user_id": "me"}).status == 202
+    assert root.generate().status == 201
+    assert sign_in("me").generate().problem().code == "account_erased"
+
+
+@pytest.mark.parametrize("path", ["%6De", "m%65", "a%2Fb", "a%252Fb", "a%20b", "a%3Fb", "%2E%2E", "%F0%9F%A6%8A"])
+def test_a_path_that_could_be_read_in_two_ways_erases_nobody(sign_in: Callable[..., Client], path: str) -> None:
+    root = sign_in(f"root-{uuid4()}", "admin")
+    refused = root.call("DELETE", f"/ai/users/{path}")
+    assert refused.status in (404, 405, 422), refused.body
+    if refused.status == 422:
+        assert "/ai/users/erase" in (refused.problem().errors or [])[0].message
+    assert root.generate().status == 201
+
+
+@pytest.mark.parametrize("body", [{}, {"user_id": ""}, {"user_id": None}, {"user_id": 5}, {"user_id": "x" * 256}])
+def test_what_is_no_user_id_is_refused(sign_in: Callable[..., Client], body: dict[str, object]) -> None:
+    assert sign_in("root", "admin").call("POST", "/ai/users/erase", body).status == 422
 
 
 def test_a_dataset_is_deleted(sign_in: Callable[..., Client]) -> None:

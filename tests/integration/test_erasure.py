@@ -326,6 +326,73 @@ def test_nobody_erases_somebody_else_or_nobody(deployment: Deployment, alice: Ca
         deployment.erasing.user(ANONYMOUS, str(alice.user_id))
     with pytest.raises(Unauthenticated):
         deployment.erasing.me(ANONYMOUS)
+    for by_id in (bob, alice):
+        with pytest.raises(Forbidden):
+            deployment.erasing.user_by_admin(by_id, str(alice.user_id))
+    with pytest.raises(Unauthenticated):
+        deployment.erasing.user_by_admin(ANONYMOUS, str(alice.user_id))
+
+
+ODD_IDS = [
+    "oauth/google:10", "a?b#c%2F", " ", "me", "..", "e\u0301-用户", '"\\', "anonymous", "user:alice",
+    "x" * 255, "🦊" * 63,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("user_id", ODD_IDS)
+def test_an_admin_erases_exactly_the_user_with_this_id(deployment: Deployment, user_id: str) -> None:
+    others = [ADMIN, Caller(f"{user_id} "[:255]), Caller(user_id.swapcase())]
+    caller, kept = (
+        Caller(user_id),
+        {other: planted(deployment, other, 1) for other in others if other.user_id != user_id},
+    )
+    planted(deployment, caller, 1)
+    job = deployment.erasing.user_by_admin(ADMIN, user_id)
+    done = run(deployment, job)
+    assert (done["status"], done["receipt"]["found"]) == ("succeeded", True)
+    assert done["receipt"]["counts"]["records"] == 1
+    assert records_of(deployment, caller) == []
+    for other, (image_id,) in kept.items():
+        assert image_id in [record["id"] for record in records_of(deployment, other)]
+        deployment.tombstones.check(other.owner)
+    assert deployment.tombstones.stands(caller.owner)
+
+
+def test_an_erasure_that_finds_nobody_says_so(deployment: Deployment, alice: Caller) -> None:
+    deployment.bucket.put("exports/all/history.csv", b"prompts", "text/csv", cache_control="", tags={})
+    done = [run(deployment, deployment.erasing.user_by_admin(ADMIN, str(alice.user_id))) for _ in range(2)]
+    assert [(job["status"], job["receipt"]["found"]) for job in done] == [("succeeded", False)] * 2
+    assert done[0]["receipt"]["counts"]["administrators_export_versions"] >= 1
+
+
+def _has_dataset(deployment: Deployment, alice: Caller) -> None:
+    deployment.datasets.create(alice, BRAND)
+
+
+def _has_export(deployment: Deployment, alice: Caller) -> None:
+    deployment.bucket.put(f"{exports(alice.owner)}history.csv", b"prompt", "text/csv", cache_control="", tags={})
+
+
+def _has_used_quota(deployment: Deployment, alice: Caller) -> None:
+    now = moments.utc_now()
+    account = deployment.limits.daily(alice, NOWHERE, now)
+    assert account is not None
+    deployment.ledger.accounts.reserve(account, "one", 1, now + LEFT, now)
+
+
+def _has_search_entry(_deployment: Deployment, _alice: Caller) -> None:
+    """As the step of the search index counts it."""
+
+
+@pytest.mark.parametrize("has", [_has_dataset, _has_export, _has_used_quota, _has_search_entry])
+def test_who_has_no_images_is_found_by_what_they_have(
+    deployment: Deployment, alice: Caller, has: Callable[[Deployment, Caller], None]
+) -> None:
+    has(deployment, alice)
+    entries = [0, 1] if has is _has_search_entry else []
+    job = deployment.erasing.user_by_admin(ADMIN, str(alice.user_id))
+    steps = {"search_documents": lambda _: entries.pop() if entries else 0}
+    assert run(deployment, job, steps=steps)["receipt"]["found"] is True
 
 
 def test_nothing_begins_after_the_tombstone(deployment: Deployment, alice: Caller, bob: Caller) -> None:

@@ -277,6 +277,7 @@ class Receipt(_Answer):
     counts: dict[str, int]
     requested_at: datetime
     finished_at: datetime
+    found: bool | None = Field(None, description="Of a user's erasure: false when nothing was stored under this id")
     kept: list[Kept] | None = Field(None, description="Of an erasure")
     file: JobFile | None = Field(None, description="Of an export, until it is deleted")
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 ANONYMOUS_OWNER = "anonymous"
+MAX_USER_ID_BYTES = 255
+"""Of a user id in UTF-8: OpenID Connect Core 1.0, section 2. Table keys and object tags have room for that."""
 
 
 def owner_of(user_id: str | None) -> str:

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from imagetrail import moments
+from imagetrail import erasure_receipts, moments
 from imagetrail.allowances import DAILY
 from imagetrail.callers import owner_of
 from imagetrail.datasets import BY_OWNER as DATASETS_BY_OWNER
 from imagetrail.dynamo import ConditionFailedError, Expression, assignment
-from imagetrail.erasing import DATASET, USER, claim
+from imagetrail.erasing import DATASET, claim
+from imagetrail.erasure_receipts import EXPORTS_OF_ALL_COUNT
 from imagetrail.history import BY_DATASET, BY_OWNER
 from imagetrail.images import unchanged
 from imagetrail.jobs import Progress
@@ -47,43 +48,6 @@ _OVERDUE = timedelta(minutes=10)
 _PASSES_IN_VAIN = 6
 _LONGEST_WAIT = 5  # doublings: nearly three minutes, which no process stays for
 _NAMED = 20
-_BACKUPS = {
-    "what": "point-in-time backups of the tables",
-    "why": "they cannot be changed; they expire",
-    "until": "35 days",
-}
-_KEPT: Mapping[str, list[Item]] = {
-    USER: [
-        {"what": "sums of money by month", "why": "they name nobody", "until": "the ledger forgets them"},
-        {
-            "what": "a tombstone with the account's id",
-            "why": "a token that is still valid must bring nothing back",
-            "until": "24 hours",
-        },
-        {
-            "what": "answers to the SQL of administrators",
-            "why": "they are in files with those of others; the bucket forgets them",
-            "until": "5 days",
-        },
-        {"what": "hashes of idempotency keys", "why": "they name nobody", "until": "25 hours"},
-        {
-            "what": "images that administrators made from theirs",
-            "why": "they are the administrators' own, with the prompt they were made from",
-            "until": "they are deleted",
-        },
-        {"what": "logs", "why": "they name nobody and hold no prompts", "until": "the deployment's log retention"},
-        _BACKUPS,
-    ],
-    DATASET: [
-        {
-            "what": "the images made with it, with what each took of it",
-            "why": "their history stays whole",
-            "until": "they are deleted",
-        },
-        _BACKUPS,
-    ],
-}
-
 
 EXPORTS_OF_ALL = "exports/all/"
 """The prefix of exports by those who see everybody's records."""
@@ -162,7 +126,7 @@ class Erasure:
         now = self.now()
         if not (state["found"] or state["pending"] or state["refused"]) and state["began"] >= state["ready_at"]:
             self.jobs.release(claim(job["kind"], job["subject"]), job["job_id"])
-            return Progress(state={}, done=True, receipt={"kept": _KEPT[job["kind"]]})
+            return Progress(state={}, done=True, receipt=erasure_receipts.receipt(job))
         following = {**state, **_new_pass(now), "in_vain": state["in_vain"] + 1 if state["refused"] else 0}
         wait = timedelta()
         if state["refused"]:
@@ -252,7 +216,7 @@ class Erasure:
         of_all = self.versions.erase_some(EXPORTS_OF_ALL)
         for erased in (own, of_all):
             _note(erased, state)
-        counts = {"export_versions": own.count, "administrators_export_versions": of_all.count}
+        counts = {"export_versions": own.count, EXPORTS_OF_ALL_COUNT: of_all.count}
         return counts, any(counts.values())
 
     def _accounts(self, user_id: str, _state: Item) -> Outcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
@@ -159,6 +160,30 @@ class Words:
         return text
 
 
+_SIMPLE_USER_ID = re.compile(r"[\w@|~:-][\w.@|~:-]{0,254}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class SimpleUserId:
+    """A user id that reads the same however a path is decoded and normalized; `me` is the caller's own route."""
+
+    name: str
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the value."""
+        return {"type": "string", "pattern": "^[A-Za-z0-9_@|~:-][A-Za-z0-9_.@|~:-]{0,254}$", "not": {"const": "me"}}
+
+    def parse(self, text: str) -> str:
+        """As it is."""
+        if text == "me" or not _SIMPLE_USER_ID.fullmatch(text):
+            raise ValueError(
+                'takes letters, digits and _.@|~:- only; for any other id POST {"user_id": …} to /ai/users/erase'
+            )
+        return text
+
+
+USER_ID = SimpleUserId("user_id")
 LIST_IMAGES: tuple[Parameter, ...] = (
     Whole("limit", 1, 200, 50),
     Whole("offset", 0, MAX_OFFSET, 0),

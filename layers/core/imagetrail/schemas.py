@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from imagetrail import moments
+from imagetrail.callers import MAX_USER_ID_BYTES
 from imagetrail.errors import Invalid
 from imagetrail.queries import Identifier
 
@@ -42,6 +43,12 @@ def _not_blank(text: str) -> str:
     return text
 
 
+def _fits_as_user_id(text: str) -> str:
+    if len(text.encode()) > MAX_USER_ID_BYTES:
+        raise ValueError(f"must have at most {MAX_USER_ID_BYTES} bytes in UTF-8")
+    return text
+
+
 def _jpeg_is_jpg(value: object) -> object:
     return "jpg" if value == "jpeg" else value
 
@@ -54,6 +61,7 @@ Prompt = Annotated[str, StringConstraints(min_length=1, max_length=MAX_PROMPT), 
 ShortText = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_not_blank)]
 Vibe = Annotated[str, StringConstraints(min_length=1, max_length=500), AfterValidator(_not_blank)]
 Elements = Annotated[list[ShortText], Field(max_length=50)]
+UserId = Annotated[str, StringConstraints(min_length=1, max_length=MAX_USER_ID_BYTES), AfterValidator(_fits_as_user_id)]
 Id = Annotated[UUID, Field(strict=False), BeforeValidator(_usual_form)]
 
 
@@ -96,12 +104,16 @@ class GenerateRequest(RequestBody):
     model: ShortText | None = Field(None, description="The deployment's own choice when absent")
 
 
+class EraseUserRequest(RequestBody):
+    """The user to erase."""
+
+    user_id: UserId = Field(description="The subject of their tokens, to the letter: `me` is a user called me")
+
+
 class DeletedUser(BaseModel):
     """Whose account is gone."""
 
-    id: Annotated[str, StringConstraints(min_length=1, max_length=255)] = Field(
-        description="The subject of their tokens"
-    )
+    id: UserId = Field(description="The subject of their tokens")
 
 
 class UserDeleted(RequestBody):

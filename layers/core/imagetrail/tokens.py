@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import jwt
 
-from imagetrail.callers import Caller
+from imagetrail.callers import MAX_USER_ID_BYTES, Caller
 from imagetrail.errors import Unauthenticated, Unavailable
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ ALGORITHMS: Mapping[str, tuple[str, ...]] = {
     "OKP": ("EdDSA",),
 }
 ADMIN_GROUP = "admin"
-MAX_SUBJECT_BYTES = 255  # OpenID Connect Core 1.0, section 2
 _TYPES = ("jwt", "at+jwt")  # RFC 9068, section 4; an issuer may leave the type out
 _KEYCLOAK_TYPES = ("bearer", "id")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
@@ -184,7 +183,7 @@ class Verifier:
         times = [claims.get(name, 0) for name in ("exp", "nbf", "iat")]
         if not all(type(moment) in (int, float) and moment < _END_OF_TIME for moment in times):
             raise ValueError("a time that is none")
-        if not 0 < len(claims["sub"].encode()) <= MAX_SUBJECT_BYTES or _CONTROL.search(claims["sub"]):
+        if not 0 < len(claims["sub"].encode()) <= MAX_USER_ID_BYTES or _CONTROL.search(claims["sub"]):
             raise ValueError("no usable subject")
         return claims
 
