@@ -4,7 +4,7 @@ An account is one item. A reservation adds to what is used, if there is room, an
 settle replaces the hold by what was really used. Both are single conditional writes that take effect once, however
 often they are sent and however many run at once, so that a reservation is never counted twice and a refund never given
 twice. A hold whose process was killed before it could settle outlives its `until`, and is settled by its record as soon
-as its room is needed.
+as its room is needed, or by the sweep.
 """
 
 from __future__ import annotations
@@ -76,9 +76,17 @@ class Accounts:
             if f"{_HOLD}{hold}" in item:
                 # The first of two identical requests got through, and its answer was lost.
                 return Balance(account, int(item["used"]))
-            if not self._settle_abandoned(account, item, now):
+            if not self._settle_abandoned(account.id, item, now):
                 break
         raise ExhaustedError(self.balance(account))
+
+    def is_held(self, account_id: str, hold: str) -> bool:
+        """Whether this reservation was made, and is not settled yet. One read."""
+        return f"{_HOLD}{hold}" in (self._dynamo.get(self._table, account_id, consistent=True) or {})
+
+    def settle_overdue(self, account_id: str, now: datetime) -> None:
+        """Settles the holds of an account whose time is over and whose outcome is known."""
+        self._settle_abandoned(account_id, self._dynamo.get(self._table, account_id, consistent=True) or {}, now)
 
     def settle(self, account_id: str, hold: str, amount: int, used: int) -> None:
         """Replaces a hold of `amount` by what was really used. Settling twice is settling once."""
@@ -107,7 +115,7 @@ class Accounts:
         )
         return Balance(account, int(self._dynamo.update(self._table, account.id, change, room)["used"]))
 
-    def _settle_abandoned(self, account: Account, item: Item, now: datetime) -> bool:
+    def _settle_abandoned(self, account_id: str, item: Item, now: datetime) -> bool:
         """Settles the holds whose time is over. Whether there were any."""
         moment = moments.to_text(now)
         found = False
@@ -115,8 +123,8 @@ class Accounts:
             if not name.startswith(_HOLD) or held["until"] > moment:
                 continue
             hold = name.removeprefix(_HOLD)
-            used = self._outcome(account.id, hold)
+            used = self._outcome(account_id, hold)
             if used is not None:
-                self.settle(account.id, hold, int(held["amount"]), used)
+                self.settle(account_id, hold, int(held["amount"]), used)
                 found = True
         return found

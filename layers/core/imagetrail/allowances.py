@@ -49,7 +49,16 @@ class Limits:
             return None
         first = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
         following = (first + timedelta(days=32)).replace(day=1)
-        return Account(id=f"{MONTHLY} {now:%Y-%m}", limit=micros(self.monthly_budget_usd), resets_at=following)
+        return Account(id=_budget(now), limit=micros(self.monthly_budget_usd), resets_at=following)
+
+
+def budgets(now: datetime) -> list[str]:
+    """The ids of the budgets that a generation may still hold: this month's, and the one before."""
+    return [_budget(now), _budget(now.replace(day=1) - timedelta(days=1))]
+
+
+def _budget(now: datetime) -> str:
+    return f"{MONTHLY} {now:%Y-%m}"
 
 
 def rate_limit_headers(balances: Iterable[Balance], now: datetime) -> dict[str, str]:

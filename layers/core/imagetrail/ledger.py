@@ -1,7 +1,9 @@
 """What must never be counted twice or lost: the start and the end of every generation, with what it draws on.
 
 The record names the holds it has on its accounts. Each write takes effect once, so the start may run all of them side
-by side, and the end may be tried by the process itself and by the sweep.
+by side, and the end may be tried by the process itself and by the sweep. At the end the record comes first: one
+conditional write decides what the generation cost, and every hold is settled by that record, whoever settles it. While
+a record is pending, a hold of it that is missing was never taken.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from uuid import uuid4
 from imagetrail import moments
 from imagetrail.accounts import Account, Accounts, Balance, ExhaustedError
 from imagetrail.allowances import DAILY, micros, rate_limit_headers
+from imagetrail.aws import AwsError
 from imagetrail.dynamo import ConditionFailedError, Expression, assignment
 from imagetrail.errors import AccountErased, BudgetExhausted, QuotaExhausted, Unavailable
 from imagetrail.records import COLUMNS, WORKING, index_keys
@@ -68,7 +71,7 @@ class Ledger:
                 self._dynamo.put(self._images, item, Expression("attribute_not_exists(#id)"))
             registration.result()
             standing.result()
-        except (Unavailable, AccountErased) as error:
+        except Exception as error:
             wait(reservations)
             self._undo(item)
             if isinstance(error, AccountErased):
@@ -110,10 +113,10 @@ class Ledger:
         return {**dict.fromkeys(COLUMNS), **held, **mine}
 
     def settle(self, pending: Mapping[str, Any], outcome: Mapping[str, Any], *, leftovers: bool = False) -> Item:
-        """Gives a pending record its final status and its holds their end: one round trip. Returns the whole record.
+        """Gives a pending record its final status, and then its holds their end. Returns the whole record.
 
         `outcome` holds the columns that are known now. `leftovers` keeps the record in the sweep's sight because its
-        objects could not be deleted. Raises AlreadySettledError.
+        objects could not be deleted. Raises AlreadySettledError, also if the record was claimed since it was read.
         """
         record = {**pending, **outcome}
         changed = {column: record[column] for column in COLUMNS if record.get(column) != pending.get(column)}
@@ -121,34 +124,35 @@ class Ledger:
         del changes["owner"], changes["created_day"]
         if leftovers:
             del changes["unsettled"]
-        settlements = [
-            self._executor.submit(self.accounts.settle, account, record["id"], int(amount), _share(account, record))
-            for account, amount in (pending.get("holds") or {}).items()
-        ]
-        still_pending = Expression("#status = :pending", {"pending": "pending"})
+        as_read = Expression(
+            "#status = :pending AND #settle_by = :settle_by", {"pending": "pending", "settle_by": pending["settle_by"]}
+        )
         try:
-            self._dynamo.update(self._images, record["id"], assignment(changes), still_pending)
+            self._dynamo.update(self._images, record["id"], assignment(changes), as_read)
         except ConditionFailedError:
             current = self._dynamo.get(self._images, record["id"], consistent=True)
-            if (
-                current is None
-                or current["status"] != record["status"]
-                or current.get("sha256") != record.get("sha256")
-            ):
+            if current is None or any(current.get(column) != value for column, value in changed.items()):
                 raise AlreadySettledError(current) from None
-        finally:
-            wait(settlements)
+            # The first of two identical requests got through, and its answer was lost.
+        self._release(pending, record)
         return record
+
+    def was_started(self, pending: Mapping[str, Any]) -> bool:
+        """Whether all reservations of a pending record were made; before that its model is never asked."""
+        return all(self.accounts.is_held(account, pending["id"]) for account in pending.get("holds") or ())
+
+    def _release(self, item: Mapping[str, Any], final: Mapping[str, Any]) -> None:
+        """Settles an item's holds by its final record. What cannot be settled now is settled when it is overdue."""
+        wait(
+            self._executor.submit(self.accounts.settle, account, item["id"], int(amount), _share(account, final))
+            for account, amount in (item.get("holds") or {}).items()
+        )
 
     def _undo(self, item: Item) -> None:
         """Takes a refused start back. What cannot be taken back now is settled later, by the sweep or by its hold."""
-        undone = [
-            self._executor.submit(self.accounts.settle, account, item["id"], amount, 0)
-            for account, amount in (item["holds"] or {}).items()
-        ]
-        with suppress(ConditionFailedError, Unavailable):
+        self._release(item, {"status": "failed", "cost_usd": 0})
+        with suppress(ConditionFailedError, Unavailable, AwsError):
             self._dynamo.delete(self._images, item["id"], Expression("#status = :pending", {"pending": "pending"}))
-        wait(undone)
 
     def _forget(self, item: Item) -> None:
         """Removes the counters that a refused start has made for an owner of whom nothing is to be left."""
@@ -158,6 +162,7 @@ class Ledger:
                     self._dynamo.delete(self._ledger, account, Expression("#used = :nothing", {"nothing": 0}))
 
     def _used(self, account_id: str, hold: str) -> int | None:
+        """What a hold's record used, None while it is pending. One that is gone was taken back, or erased uncharged."""
         record = self._dynamo.get(self._images, hold, consistent=True)
         if record is None:
             return 0

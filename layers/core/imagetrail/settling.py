@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imagetrail import moments, prices, provenance
-from imagetrail.dynamo import Expression, assignment
+from imagetrail.allowances import budgets
+from imagetrail.dynamo import ConditionFailedError, Expression, assignment
 from imagetrail.errors import Unavailable
 from imagetrail.ledger import AlreadySettledError
 from imagetrail.records import UNSETTLED, image_key, stored, thumbnail_key
@@ -49,7 +51,10 @@ class Sweep:
     now: Callable[[], datetime] = moments.utc_now
 
     def run(self) -> Tally:
-        """One pass over all that is overdue. Raises Unavailable; a record that cannot be settled stops no other."""
+        """One pass over all that is overdue. Raises Unavailable; a record that cannot be settled stops no other.
+
+        After it the budget has used what the records of the month cost, and holds what is pending.
+        """
         tally = Tally()
         for image_id in self._overdue():
             try:
@@ -58,6 +63,8 @@ class Sweep:
                 raise
             except Exception as error:
                 tally.poisoned = {**(tally.poisoned or {}), image_id: type(error).__name__}
+        for budget in budgets(self.now()):
+            self.ledger.accounts.settle_overdue(budget, self.now())
         return tally
 
     def _overdue(self) -> Iterator[str]:
@@ -76,29 +83,41 @@ class Sweep:
         record = self.dynamo.get(self.images_table, image_id, consistent=True)
         if record is None or "unsettled" not in record or record["settle_by"] >= moments.to_text(self.now()):
             return
-        if self.tombstones.stands(record["owner"]):
-            self._erase(record)
-            tally.cleaned += 1
-            return
-        if record["status"] != "pending":
-            self._clean(record)
-            tally.cleaned += 1
-            return
-        try:
-            if (outcome := self._salvage(record)) is not None:
+        with suppress(AlreadySettledError):
+            if self.tombstones.stands(record["owner"]):
+                self._erase(record)
+                tally.cleaned += 1
+            elif record["status"] != "pending":
+                self._clean(record)
+                tally.cleaned += 1
+            elif (outcome := self._salvage(record)) is not None:
                 self.ledger.settle(record, outcome)
                 tally.succeeded += 1
             else:
-                self._delete_objects(record)
-                self.ledger.settle(record, _failure(record))
+                self._fail(record)
                 tally.failed += 1
-        except AlreadySettledError:
-            return
 
     def _erase(self, record: Item) -> None:
-        """Leaves nothing of a record that began as its owner's account went, and was to be taken back."""
+        """Leaves nothing of a record whose owner's account is gone, but what it may have cost in the budget."""
+        if record["status"] == "pending":
+            self._fail(record)
         if not self.versions.erase([image_key(record), thumbnail_key(record)]).refused:
             self.dynamo.delete_many(self.images_table, [record["id"]])
+
+    def _fail(self, record: Item) -> None:
+        """What was not claimed or not fully reserved was never asked for; the rest may have been paid for."""
+        unclaimed = record.get("queued") and "claim" not in record
+        charged = not unclaimed and self.ledger.was_started(record)
+        self.ledger.settle(
+            record,
+            {
+                "status": "failed",
+                "error": _FORGOTTEN if unclaimed else _INTERRUPTED,
+                "cost_usd": prices.stamp(record, record["model"]) if charged else 0.0,
+            },
+            leftovers=True,
+        )
+        self._clean(record)
 
     def _salvage(self, record: Item) -> Item | None:
         """A picture that was paid for and stored before the process ended is kept."""
@@ -114,15 +133,9 @@ class Sweep:
     def _clean(self, record: Item) -> None:
         self._delete_objects(record)
         done = assignment({"unsettled": None, "settle_by": None})
-        self.dynamo.update(self.images_table, record["id"], done)
+        with suppress(ConditionFailedError):
+            self.dynamo.update(self.images_table, record["id"], done, Expression("attribute_exists(#id)"))
 
     def _delete_objects(self, record: Item) -> None:
         self.bucket.delete(image_key(record))
         self.bucket.delete(thumbnail_key(record))
-
-
-def _failure(record: Item) -> Item:
-    """What nobody claimed was never asked for. Of the rest nobody knows how far it came: it may have been paid."""
-    if record.get("queued") and "claim" not in record:
-        return {"status": "failed", "error": _FORGOTTEN, "cost_usd": 0.0}
-    return {"status": "failed", "error": _INTERRUPTED, "cost_usd": prices.stamp(record, record["model"])}
