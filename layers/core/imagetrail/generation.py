@@ -18,14 +18,12 @@ from imagetrail import moments, prices, provenance
 from imagetrail.allowances import micros
 from imagetrail.aws import AwsError
 from imagetrail.callers import NOWHERE, Origin
-from imagetrail.datasets import elements_source
 from imagetrail.errors import Blocked, ImagetrailError, Invalid, ModelFailed, Unavailable
 from imagetrail.fitting import Wish, fit
 from imagetrail.ledger import AlreadySettledError
+from imagetrail.pending_record import pending_record
 from imagetrail.pixels import UndecodableImage, encode
-from imagetrail.prompting import full_prompt
 from imagetrail.records import IMMUTABLE, MIME, embeddable, image_key, owner_tags, stored, thumbnail_key
-from imagetrail.reference_entries import ready
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -166,9 +164,20 @@ class Generation:
             draws.append((budget, micros(max(prices.stamp(record, name) for name in candidates))))
         return draws
 
-    def abandon(self, pending: Item) -> None:
-        """Gives up a pending record whose model was never asked."""
-        self._give_up(pending, "failed", f"{Unavailable.code}: It could not be queued.", _Attempt(pending["model"]))
+    def abandon(self, pending: Item) -> bool:
+        """Gives up a queued record. False if a worker has it: then its message got through after all."""
+        outcome = _Attempt(pending["model"]).references(pending) | {
+            "status": "failed",
+            "error": f"{Unavailable.code}: It could not be queued.",
+            "cost_usd": 0.0,
+        }
+        try:
+            self.ledger.settle(pending, outcome)
+        except AlreadySettledError as error:
+            return error.record is None
+        except (Unavailable, AwsError):
+            return True
+        return True
 
     def _compose(self, caller: Caller, request: GenerateRequest, image_id: str, now: datetime) -> Item:
         dataset = None
@@ -176,27 +185,7 @@ class Generation:
             dataset = self.datasets.find(caller, str(request.dataset_id))
             if dataset is None:
                 raise Invalid("There is no such dataset.", errors=[("dataset_id", "must be a dataset you can see")])
-        return {
-            "id": image_id,
-            "user_id": caller.user_id,
-            "prompt": request.prompt,
-            "full_prompt": full_prompt(request.prompt, request.style, dataset),
-            "negative_prompt": request.negative_prompt,
-            "dataset_id": dataset and dataset["id"],
-            "dataset_version": dataset and dataset["version"],
-            "visual_elements_source": dataset and elements_source(dataset),
-            "style": request.style,
-            "aspect_ratio": request.aspect_ratio,
-            "quality": request.quality,
-            "format": request.format,
-            "resolution": request.resolution,
-            "reference_images_count": 0,
-            "unique_visual_elements": dataset and dataset["unique_visual_elements"],
-            "reference_images": ready(dataset) if dataset else None,
-            "created_at": moments.to_text(now),
-            "status": "pending",
-            "seed": request.seed,
-        }
+        return pending_record(caller.user_id, request, dataset, image_id, now)
 
     def _wish(self, record: Item, attempt: _Attempt) -> Wish:
         """What was asked for, as the record has it, with as many reference images as any candidate takes."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from imagetrail.errors import Invalid, ModelGone
 from imagetrail.prompting import full_prompt
+from imagetrail.submission import DeferredRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,22 +19,11 @@ if TYPE_CHECKING:
     from imagetrail.history import History
     from imagetrail.models.catalog import Catalog
     from imagetrail.preferences import Preferences
-    from imagetrail.schemas import RegenerateRequest
+    from imagetrail.schemas import GenerateRequest, RegenerateRequest
     from imagetrail.submission import Outcome, Submission
 
 _AGAIN = ("prompt", "style", "aspect_ratio", "quality", "format", "resolution", "negative_prompt", "model")
 _FROZEN = ("dataset_version", "unique_visual_elements", "visual_elements_source")
-
-
-@dataclass(frozen=True, slots=True)
-class Again:
-    """What a request owes to an earlier record: `columns` stand in the new one whatever the request alone would give.
-
-    `fingerprint` tells this request from others under one Idempotency-Key.
-    """
-
-    fingerprint: str
-    columns: Item = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +47,13 @@ class Regeneration:
         key: str | None,
     ) -> Outcome:
         """Raises NotFound, ModelGone, Invalid, and what `Submission.submit` raises."""
+        request = DeferredRequest(
+            f"regenerate {image_id} {wish.model_dump_json(exclude_unset=True)}",
+            lambda: self._compose(caller, image_id, wish),
+        )
+        return self.submission.submit(caller, request, origin, time_left=time_left, preferences=preferences, key=key)
+
+    def _compose(self, caller: Caller, image_id: str, wish: RegenerateRequest) -> tuple[GenerateRequest, Item]:
         from imagetrail.schemas import GenerateRequest, validated
 
         record = self.history.find(caller, image_id)
@@ -72,10 +69,7 @@ class Regeneration:
             else:
                 columns |= self._frozen(caller, record, fields)
         request = validated(GenerateRequest, fields, "What this image was made with is not acceptable any more.")
-        again = Again(f"regenerate {image_id} {wish.model_dump_json(exclude_unset=True)}", columns)
-        return self.submission.submit(
-            caller, request, origin, time_left=time_left, preferences=preferences, key=key, again=again
-        )
+        return request, columns
 
     def _check_model(self, name: str | None) -> None:
         if name is not None and name not in self.catalog.offers:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from imagetrail import moments, telemetry
 from imagetrail.aws import AwsError
 from imagetrail.errors import ImagetrailError, NotFound, Unavailable, recorded
-from imagetrail.records import is_free
+from imagetrail.idempotency import Earlier
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from imagetrail.callers import Caller, Origin
     from imagetrail.dynamo import Dynamo, Item
     from imagetrail.generation import Generation
-    from imagetrail.idempotency import Once
+    from imagetrail.idempotency import IdempotencyGuard
     from imagetrail.preferences import Preferences
-    from imagetrail.regeneration import Again
     from imagetrail.schemas import GenerateRequest
     from imagetrail.sqs import Queue
 
@@ -46,28 +45,39 @@ class Outcome:
     applied: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class DeferredRequest:
+    """A request that is composed only when it begins, so that a replay does not depend on what has changed since.
+
+    `fingerprint` tells it from others under one Idempotency-Key. `compose` gives the request, and the columns that
+    stand in the record whatever the request alone would give.
+    """
+
+    fingerprint: str
+    compose: Callable[[], tuple[GenerateRequest, Item]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """`once` is built only for a request that has a key: it needs boto3."""
+    """Begins generations; `guard` keeps the Idempotency-Keys."""
 
     generation: Generation
     queue: Queue
     dynamo: Dynamo
     images_table: str
-    once: Callable[[], Once]
+    guard: IdempotencyGuard
     now: Callable[[], datetime] = moments.utc_now
     pause: Callable[[float], None] = time.sleep
 
     def submit(
         self,
         caller: Caller,
-        request: GenerateRequest,
+        request: GenerateRequest | DeferredRequest,
         origin: Origin,
         *,
         time_left: timedelta,
         preferences: Preferences,
         key: str | None,
-        again: Again | None = None,
     ) -> Outcome:
         """Raises what `Generation.start` and `finish` raise; with a key also InProgress and KeyReused.
 
@@ -75,28 +85,20 @@ class Submission:
         other failure frees the key.
         """
         until = self.now() + time_left
+        if isinstance(request, DeferredRequest):
+            deferred = request
+        else:
+            given = request
+            deferred = DeferredRequest(given.model_dump_json(), lambda: (given, {}))
 
         def begin(image_id: str | None) -> Outcome:
-            return self._begin(caller, request, origin, until, preferences, image_id, again.columns if again else {})
+            composed, columns = deferred.compose()
+            return self._begin(caller, composed, origin, until, preferences, image_id, columns)
 
         if key is None:
             return begin(None)
-        made: list[Outcome] = []
-        paid_failure: list[ImagetrailError] = []
-
-        def keep(image_id: str) -> None:
-            try:
-                made.append(begin(image_id))
-            except ImagetrailError as error:
-                if self._is_free(error):
-                    raise
-                paid_failure.append(error)
-
-        body = request.model_dump_json() if again is None else again.fingerprint
-        image_id, record = self.once().run(caller.owner, key, body, time_left, keep)
-        if paid_failure:
-            raise paid_failure[0]
-        return made[0] if made else self._replay(image_id, record)
+        done = self.guard.run(caller.owner, key, deferred.fingerprint, time_left, begin)
+        return self._replay(done) if isinstance(done, Earlier) else done
 
     def _begin(
         self,
@@ -118,9 +120,10 @@ class Submission:
             return Outcome(self.generation.finish(pending, until - self.now()), balances, is_made_here=True)
         try:
             self._send(pending["id"])
-        except Unavailable:
-            self.generation.abandon(pending)
-            raise
+        except Unavailable as error:
+            error.image_id = pending["id"]
+            if self.generation.abandon(pending):
+                raise
         wait_until = min(until, self.now() + (preferences.wait or timedelta(0)))
         return Outcome(self._wait(pending, wait_until), balances, applied=preferences.applied)
 
@@ -140,23 +143,17 @@ class Submission:
             record = self.dynamo.get(self.images_table, pending["id"], consistent=True) or pending
         return _final(record)
 
-    def _replay(self, image_id: str, record: Item | None) -> Outcome:
+    def _replay(self, earlier: Earlier) -> Outcome:
+        record = earlier.record
         if record is None:
             raise NotFound("The image that this Idempotency-Key stands for is gone.", headers=REPLAYED)
-        if record["status"] == "pending" and record.get("queued") and "claim" not in record:
-            self._send(image_id)  # the first process may have died before it could
+        if record["status"] == "pending" and "claim" not in record:
+            self._send(earlier.image_id)  # the first process may have died before it could
         try:
             return Outcome(_final(record), [], is_replay=True)
         except ImagetrailError as error:
             error.headers |= REPLAYED
             raise
-
-    def _is_free(self, error: ImagetrailError) -> bool:
-        """Whether a failure has certainly taken no money."""
-        if error.image_id is None:
-            return True
-        record = self.dynamo.get(self.images_table, error.image_id, consistent=True)
-        return record is not None and is_free(record)
 
 
 REPLAYED = {"idempotent-replayed": "true"}

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from imagetrail.extraction import Extraction
     from imagetrail.generation import Generation
     from imagetrail.history import History
-    from imagetrail.idempotency import Once
     from imagetrail.images import Images
     from imagetrail.jobs import Jobs
     from imagetrail.ledger import Ledger
@@ -255,6 +254,7 @@ class Deployment:
     @cached_property
     def submission(self) -> Submission:
         """The way of a request for an image to its answer."""
+        from imagetrail.idempotency import IdempotencyGuard
         from imagetrail.sqs import Queue
         from imagetrail.submission import Submission
 
@@ -264,7 +264,7 @@ class Deployment:
             queue=Queue(self._endpoint("sqs"), s.generation_queue),
             dynamo=self.dynamo,
             images_table=s.images_table,
-            once=lambda: self._once,
+            guard=IdempotencyGuard(dynamo=self.dynamo, images_table=s.images_table, ledger_table=s.ledger_table),
         )
 
     @cached_property
@@ -284,26 +284,6 @@ class Deployment:
         return Family(
             history=self.history, dynamo=self.dynamo, table=self.settings.images_table, executor=self.executor
         )
-
-    @cached_property
-    def _once(self) -> Once:
-        import boto3
-        from botocore.config import Config
-
-        from imagetrail.idempotency import Once
-
-        s = self.settings
-        client = boto3.client(
-            "dynamodb",
-            region_name=s.region,
-            endpoint_url=s.endpoint_url,
-            aws_access_key_id=s.access_key_id,
-            aws_secret_access_key=s.secret_access_key,
-            aws_session_token=s.session_token,
-            config=Config(connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3}),
-        )
-        self._closing.callback(client.close)
-        return Once(client, self.dynamo, s.images_table, s.ledger_table)
 
     @cached_property
     def worker(self) -> Worker:
