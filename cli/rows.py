@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -24,7 +24,9 @@ from imagetrail.schemas import MAX_SEED, AspectRatio, Format, Id, Quality, Resol
 
 MAX_BYTES = 350_000
 """Of a record: an item of the tables may have 400 KB, with its keys."""
-_TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d(:?\d\d)?)?)")
+_TIME = re.compile(
+    r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d(:?\d\d)?)?)", re.ASCII | re.IGNORECASE
+)
 
 
 class RefusedRow(Exception):
@@ -40,7 +42,10 @@ def _moment(value: object) -> object:
         return value
     if not _TIME.fullmatch(value):
         raise ValueError("must be a time with its zone, such as 2026-02-02 10:30:00+00")
-    return moments.from_text(value)
+    try:
+        return datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except (OverflowError, ValueError):
+        raise ValueError("must be a time that the calendar has, such as 2026-02-02 10:30:00+00") from None
 
 
 def _document(value: object) -> object:

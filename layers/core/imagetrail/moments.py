@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import secrets
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+SCHEMA = {
+    "type": "string",
+    "anyOf": [{"format": "date-time"}, {"format": "date"}],
+    "description": "RFC 3339, from the year 1 to 9999 in UTC, without leap seconds; a date is its midnight in UTC",
+}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_HOUR = "(?:[01][0-9]|2[0-3])"
+_RFC_3339 = re.compile(
+    "(?P<year>[0-9]{4})-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
+    f"(?P<time>T{_HOUR}:[0-5][0-9]:(?P<second>[0-5][0-9]|60)(?:[.][0-9]+)?(?P<zone>Z|[+-]{_HOUR}:[0-5][0-9])?)?",
+    re.IGNORECASE | re.ASCII,
+)
+_YEARS = "must lie between the years 1 and 9999 in UTC"
 
 
 def utc_now() -> datetime:
@@ -20,32 +33,27 @@ def to_text(moment: datetime) -> str:
 
 
 def from_text(text: str, *, plus: str = "+") -> datetime:
-    """Any ISO 8601 date (its midnight in UTC) or time with a zone. Raises ValueError with what to change.
+    """An RFC 3339 time, or a full-date for its midnight in UTC. Raises ValueError with what to change.
 
     `plus` is how the text's author has to write a plus sign.
     """
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
+    form = _RFC_3339.fullmatch(text)
+    if form is None:
         raise ValueError(
-            f"must be a date such as 2026-02-02 or a time such as 2026-02-02T10:30:00Z or 2026-02-02T11:30{plus}01:00"
-        ) from None
-    if moment.tzinfo is None:
-        if not _is_date(text):
-            raise ValueError(f"must say its zone: end it with Z for UTC, or with an offset such as {plus}01:00")
-        moment = moment.replace(tzinfo=UTC)
+            f"must be a date such as 2026-02-02 or a time such as 2026-02-02T10:30:00Z or "
+            f"2026-02-02T11:30:00{plus}01:00"
+        )
+    if form["time"] and not form["zone"]:
+        raise ValueError(f"must say its zone: end it with Z for UTC, or with an offset such as {plus}01:00")
+    if form["second"] == "60":
+        raise ValueError("must not have a leap second: write 59 for its second")
     try:
-        return moment.astimezone(UTC)
+        moment = datetime.fromisoformat(text.upper())
+        return (moment if form["zone"] else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except OverflowError:
-        raise ValueError("must lie between the years 1 and 9999 in UTC") from None
-
-
-def _is_date(text: str) -> bool:
-    try:
-        date.fromisoformat(text)
+        raise ValueError(_YEARS) from None
     except ValueError:
-        return False
-    return True
+        raise ValueError(_YEARS if form["year"] == "0000" else "must be a day that the calendar has") from None
 
 
 def new_id(moment: datetime, entropy: int | None = None) -> str:
