@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 BOM = b"\xef\xbb\xbf"
+_LINE_ENDS = [(mark.encode(), f"\\u{ord(mark):04x}".encode()) for mark in "\u0085\u2028\u2029"]
 # The last four are the full-width forms, which a spreadsheet in an Asian locale takes for the others.
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 _QUOTED = re.compile(r'[",\r\n]|^$|^\s|\s$')
@@ -39,9 +40,15 @@ def csv_line(values: Iterable[Any]) -> bytes:
 
 
 def json_record(record: Mapping[str, Any]) -> bytes:
-    """A public record as one line of JSON, every column in the same order."""
+    """A public record as one line of JSON, every column in the same order.
+
+    What Unicode counts as the end of a line is escaped: many readers split lines there.
+    """
     ordered = {column: _ordered(record[column]) for column in COLUMNS}
-    return orjson.dumps(ordered, option=orjson.OPT_APPEND_NEWLINE)
+    line = orjson.dumps(ordered, option=orjson.OPT_APPEND_NEWLINE)
+    for character, escape in _LINE_ENDS:
+        line = line.replace(character, escape)
+    return line
 
 
 def harmless(text: str) -> str:
