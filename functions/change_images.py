@@ -6,7 +6,7 @@ from imagetrail.schemas import BatchRequest
 from imagetrail.wiring import deployment
 
 
-@endpoint(body=BatchRequest, answers={200: "BatchResult", 202: "Job"}, problems=(403,))
+@endpoint(body=BatchRequest, answers={200: "BatchResult", 202: "Job"})
 def handler(request: Request) -> Response:
     """Delete, restore, mark or unmark many images: those with these ids at once, all that a filter finds as a job."""
     batch = deployment().batch

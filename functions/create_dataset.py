@@ -7,7 +7,7 @@ from imagetrail.schemas import DatasetFields
 from imagetrail.wiring import deployment
 
 
-@endpoint(body=DatasetFields, answers={201: "Dataset"}, problems=(403,))
+@endpoint(body=DatasetFields, answers={201: "Dataset"})
 def handler(request: Request) -> Response:
     """Create a brand dataset."""
     dataset = deployment().datasets.create(request.caller, request.body.model_dump())

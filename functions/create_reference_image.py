@@ -6,7 +6,7 @@ from imagetrail.schemas import ReferenceUploadRequest
 from imagetrail.wiring import deployment
 
 
-@endpoint(body=ReferenceUploadRequest, answers={201: "ReferenceUpload"}, problems=(403, 409))
+@endpoint(body=ReferenceUploadRequest, answers={201: "ReferenceUpload"}, problems=(409,))
 def handler(request: Request) -> Response:
     """Make room for a reference image, and get a form to upload it with. The dataset tells what became of it."""
     dataset_id = request.path_id("dataset_id")

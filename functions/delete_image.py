@@ -6,7 +6,7 @@ from imagetrail.http import Request, Response
 from imagetrail.wiring import deployment
 
 
-@endpoint(answers={200: "Image"}, problems=(403, 409))
+@endpoint(answers={200: "Image"}, problems=(409,))
 def handler(request: Request) -> Response:
     """Throw an image away; it can be restored for thirty days."""
     record = deployment().trash.throw(request.caller, request.path_id("image_id"))

@@ -6,7 +6,7 @@ from imagetrail.http import Request, Response
 from imagetrail.wiring import deployment
 
 
-@endpoint(answers={200: "Dataset"}, problems=(403,))
+@endpoint(answers={200: "Dataset"})
 def handler(request: Request) -> Response:
     """Remove a reference image from a dataset. Images that were made with it keep its hash."""
     ids = request.path_id("dataset_id"), request.path_id("reference_id")

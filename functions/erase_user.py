@@ -6,7 +6,7 @@ from imagetrail.queries import USER_ID
 from imagetrail.wiring import deployment
 
 
-@endpoint(answers={202: "Job"}, problems=(403,))
+@endpoint(answers={202: "Job"})
 def handler(request: Request) -> Response:
     """Erase a user with a simple id, as an admin. The job ends with a receipt."""
     job = deployment().erasing.user(request.caller, request.path_value(USER_ID))

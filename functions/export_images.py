@@ -11,8 +11,9 @@ from imagetrail.wiring import deployment
 def handler(request: Request) -> Response:
     """Take the history away as CSV, JSON lines, or pictures with a CSV in a ZIP. A large one becomes a job."""
     order, prefers_later = Order.of(request), request.preferences.respond_async
-    made = deployment().exporting.export(order, later=prefers_later or "async" in request.query)
+    later = prefers_later or "async" in request.query
+    made = deployment().exporting.export(order, later=later, start=request.method != "HEAD")
     if isinstance(made, bytes):
         return Response(200, made, order.headers, is_file=True)
-    applied = {"preference-applied": "respond-async"} if prefers_later else {}
-    return Response(202, made, {"location": f"/ai/jobs/{made['id']}", "retry-after": "2", **applied})
+    headers = {"retry-after": "2"} | ({"preference-applied": "respond-async"} if prefers_later else {})
+    return Response(202, made or {}, headers | ({"location": f"/ai/jobs/{made['id']}"} if made else {}))

@@ -6,7 +6,7 @@ from imagetrail.http import Request, Response
 from imagetrail.wiring import deployment
 
 
-@endpoint(answers={200: "Dataset"}, problems=(403, 409), conditional=True)
+@endpoint(answers={200: "Dataset"}, problems=(409,), conditional=True)
 def handler(request: Request) -> Response:
     """Let the deployment's vision model name the visual elements that it sees in the reference images."""
     dataset_id, seconds = request.path_id("dataset_id"), request.time_left.total_seconds()

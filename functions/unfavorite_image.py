@@ -6,7 +6,7 @@ from imagetrail.http import Request, Response
 from imagetrail.wiring import deployment
 
 
-@endpoint(answers={200: "Image"}, problems=(403, 409))
+@endpoint(answers={200: "Image"}, problems=(409,))
 def handler(request: Request) -> Response:
     """Take the mark of a favourite away."""
     record = deployment().images.mark(request.caller, request.path_id("image_id"), favorite=False)

@@ -7,7 +7,7 @@ from imagetrail.schemas import DatasetChanges
 from imagetrail.wiring import deployment
 
 
-@endpoint(body=DatasetChanges, answers={200: "Dataset"}, problems=(403, 409), conditional=True)
+@endpoint(body=DatasetChanges, answers={200: "Dataset"}, problems=(409,), conditional=True)
 def handler(request: Request) -> Response:
     """Change some fields of a dataset; its version grows. Null clears a brand or a vibe."""
     changes = request.body.model_dump(exclude_unset=True)

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from imagetrail.endpoints import Endpointed
 
 ROOT = Path(__file__).parents[1]
-_ALWAYS = (401, 422, 500, 503)
 _SCHEMAS = "#/components/schemas"
 _SUBMITTED_WITH = [
     {
@@ -49,8 +48,13 @@ def build() -> dict[str, Any]:
     """The whole document, deterministic for the same sources."""
     paths: dict[str, Any] = {}
     used: set[str] = {"Problem"}
-    for path, method, function, handler in routes():
-        paths.setdefault(path, {})[method] = _operation(path, function, handler, used)
+    table = list(routes())
+    words = {(path, method) for path, method, _, _ in table if "{" not in path}
+    for path, method, function, handler in table:
+        statuses = handler.operation.error_statuses(method.upper(), path)
+        if _hides(path, method, words):
+            statuses.add(405)
+        paths.setdefault(path, {})[method] = _operation(path, function, handler, statuses, used)
     _, definitions = models_json_schema([_model(name) for name in sorted(used)], ref_template=f"{_SCHEMAS}/{{model}}")
     components = definitions["$defs"]
     components["Problem"]["properties"]["code"]["enum"] = [error.code for error in hierarchy()]
@@ -78,25 +82,32 @@ def build() -> dict[str, Any]:
 
 
 def routes() -> Iterator[tuple[str, str, str, Endpointed]]:
-    """Path, method, function and handler of every route of the template but the catch-all."""
+    """Path, method, function and handler of every route of the template but the catch-all, and HEAD beside GET."""
     template = yaml_parse((ROOT / "template.yaml").read_text())
     for function, resource in template["Resources"].items():
         for event in resource["Properties"].get("Events", {}).values() if "Properties" in resource else ():
-            if event["Type"] != "HttpApi" or event["Properties"]["Path"] == "$default":
+            route = event["Properties"]
+            if event["Type"] != "HttpApi" or route["Path"] == "$default" or route["Method"] == "HEAD":
                 continue
             module = resource["Properties"]["Handler"].removesuffix(".handler")
             handler = import_module(f"functions.{module}").handler
-            yield event["Properties"]["Path"], event["Properties"]["Method"].lower(), function, handler
+            yield route["Path"], route["Method"].lower(), function, handler
 
 
-def _operation(path: str, function: str, handler: Endpointed, used: set[str]) -> dict[str, Any]:
+def _hides(path: str, method: str, words: set[tuple[str, str]]) -> bool:
+    """Whether a parameter of the path matches a path of its own that does not take the method."""
+    pattern = openapi_document.pattern(path)
+    return any(pattern.fullmatch(word) and (word, method) not in words for word, _ in words if word != path)
+
+
+def _operation(path: str, function: str, handler: Endpointed, statuses: set[int], used: set[str]) -> dict[str, Any]:
     operation, summary = handler.operation, cleandoc(handler.__doc__ or "")
     parameters = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"} | _form(name)}
         for name in re.findall(r"{(\w+)}", path)
     ] + [
         {"name": p.name, "in": "query", "schema": p.schema} | ({"required": True} if isinstance(p, Words) else {})
-        for p in operation.query
+        for p in operation.query or ()
     ]
     if operation.submits:
         parameters += _SUBMITTED_WITH
@@ -105,19 +116,14 @@ def _operation(path: str, function: str, handler: Endpointed, used: set[str]) ->
     described: dict[str, Any] = {"operationId": function, "summary": summary}
     if parameters:
         described["parameters"] = parameters
-    problems = {*_ALWAYS, *({404} if "{" in path else ())} - ({401} if operation.public else set())
     if operation.body is not None:
         used.add(operation.body.__name__)
         described["requestBody"] = {
             "required": True,
             "content": {"application/json": {"schema": {"$ref": f"{_SCHEMAS}/{operation.body.__name__}"}}},
         }
-        problems |= {400, 413}
-    if any(parameter.name == "cursor" for parameter in operation.query):
-        problems.add(400)
-    problems |= set(operation.problems) | ({412} if operation.conditional else set())
     described["responses"] = {str(status): _answer(name, used) for status, name in operation.answers.items()} | {
-        str(status): _problem(status) for status in sorted(problems)
+        str(status): _problem(status) for status in sorted(statuses)
     }
     return described
 

@@ -113,7 +113,7 @@ def _spell_out_routes(resources: dict[str, Any]) -> None:
         properties.pop("FailOnWarnings", None)
         properties |= {"Name": body["info"]["title"], "ProtocolType": "HTTP"}
         if cors := body.get("x-amazon-apigateway-cors"):
-            properties["CorsConfiguration"] = {name[0].upper() + name[1:]: value for name, value in cors.items()}
+            properties["CorsConfiguration"] = _capitalized(cors)
         for path, operations in body["paths"].items():
             for method, operation in operations.items():
                 key = path if path == "$default" else f"{_METHODS.get(method, method.upper())} {path}"
@@ -137,6 +137,17 @@ def _spell_out_routes(resources: dict[str, Any]) -> None:
                         "Target": {"Fn::Sub": f"integrations/${{{name}Integration}}"},
                     },
                 }
+
+
+def _capitalized(node: Any) -> Any:
+    """What OpenAPI writes in camel case, as CloudFormation does."""
+    if isinstance(node, list):
+        return [_capitalized(item) for item in node]
+    if not isinstance(node, dict) or "Ref" in node:
+        return node
+    return {
+        name[0].upper() + name[1:]: _capitalized(value) if name == "Fn::If" else value for name, value in node.items()
+    }
 
 
 _METHODS = {"x-amazon-apigateway-any-method": "ANY"}

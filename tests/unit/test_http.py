@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from functions import (
     create_dataset,
+    delete_image,
     generate_image,
     get_dataset,
     get_image,
@@ -20,11 +21,12 @@ from functions import (
     reject_route,
     update_dataset,
 )
-from imagetrail import errors, http
+from imagetrail import errors
 from imagetrail.callers import ANONYMOUS
 from imagetrail.endpoints import Endpointed, endpoint
 from imagetrail.http import Operation, Request, Response
 from imagetrail.queries import LIST_IMAGES
+from imagetrail.request_body import MAX_BODY_BYTES
 from imagetrail.schemas import MAX_PROMPT, MAX_SEED, GenerateRequest
 from tests.unit.conftest import Context, Event, MakeEvent
 
@@ -107,8 +109,11 @@ def test_a_body_that_is_no_json_is_malformed(event: MakeEvent, handler: Endpoint
     problem(ask(handler, event(body)), 400, "malformed_request")
 
 
-def test_a_byte_order_mark_is_no_reason_for_a_defect(event: MakeEvent) -> None:
-    assert ask(echo, event(b'\xef\xbb\xbf{"prompt":"x"}'))[0] in (200, 400)
+def test_a_byte_order_mark_is_passed_over(event: MakeEvent) -> None:
+    for body in (b'\xef\xbb\xbf{"prompt":"x"}', '\ufeff{"prompt":"x"}'):
+        status, _, read = ask(echo, event(body))
+        assert (status, read["prompt"]) == (200, "x")
+    problem(ask(echo, event(b"\xef\xbb\xbf")), 400, "malformed_request")
 
 
 @pytest.mark.parametrize("text", ["é", "not base64!", "====", "A", "\ud800"])
@@ -154,7 +159,9 @@ INVALID: dict[str, tuple[Any, str]] = {
     "seed is too large": ({"prompt": SECRET, "seed": MAX_SEED + 1}, "seed"),
     "seed is huge": ({"prompt": SECRET, "seed": 10**300}, "seed"),
     "seed is a fraction": ({"prompt": SECRET, "seed": 1.5}, "seed"),
-    "seed is a whole float": ({"prompt": SECRET, "seed": 1.0}, "seed"),
+    "seed is a large float": ({"prompt": SECRET, "seed": 4294967295.0}, "seed"),
+    "seed is almost whole": ({"prompt": SECRET, "seed": 7.0000001}, "seed"),
+    "seed is a list": ({"prompt": SECRET, "seed": [7]}, "seed"),
     "seed is a text": ({"prompt": SECRET, "seed": "7"}, "seed"),
     "seed is true": ({"prompt": SECRET, "seed": True}, "seed"),
     "dataset": ({"prompt": SECRET, "dataset_id": SECRET}, "dataset_id"),
@@ -186,6 +193,16 @@ def test_everything_that_is_wrong_is_told_at_once(event: MakeEvent) -> None:
         "must be a whole number from 0 to 4294967294",
         "is not a known field; leave it out",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "seed"), [("7", 7), ("7.0", 7), ("7e0", 7), ("-0.0", 0), ("0", 0), ("4294967294.0", MAX_SEED)]
+)
+def test_an_integer_is_a_number_without_a_fraction(event: MakeEvent, text: str, seed: int) -> None:
+    """As JSON Schema, and so the OpenAPI document, has it."""
+    status, _, read = ask(echo, event(f'{{"prompt":"x","seed":{text}}}'))
+    assert (status, read["seed"]) == (200, seed)
+    assert type(read["seed"]) is int
 
 
 DATASET_FAULTS: dict[str, tuple[dict[str, Any], str]] = {
@@ -253,16 +270,78 @@ def test_a_prompt_is_taken_as_it_is(event: MakeEvent, prompt: str) -> None:
         assert (status, read["prompt"]) == (200, prompt)
 
 
-def test_of_duplicate_fields_the_last_counts(event: MakeEvent) -> None:
-    assert ask(echo, event('{"prompt":"first","prompt":"last"}'))[2]["prompt"] == "last"
-    problem(ask(echo, event('{"prompt":"first","prompt":""}')), 422, "invalid_request", "prompt")
+@pytest.mark.parametrize(
+    ("body", "key"),
+    [
+        ('{"prompt":"first","prompt":"last"}', "prompt"),
+        ('{"prompt":"same","prompt":"same"}', "prompt"),
+        ('{"prompt":"x","pr\\u006fmpt":"y"}', "prompt"),
+        ('{"prompt":"x","a":{"b":[{"c":1,"d":2,"c":3}]}}', "c"),
+        ('[{"prompt":1,"prompt":2}]', "prompt"),
+        ('{"":1,"":2}', ""),
+        ('{"größe🦊":1,"größe🦊":2}', "größe🦊"),
+        ('{"prompt":' + '{"a":' * 400 + '{"z":1,"z":2}' + "}" * 400 + "}", "z"),
+    ],
+)
+def test_a_key_that_is_given_twice_is_named(event: MakeEvent, body: str, key: str) -> None:
+    answer = problem(ask(echo, event(body)), 422, "invalid_request", key)
+    assert "twice" in answer["detail"]
+
+
+def test_the_same_key_may_stand_in_several_objects(event: MakeEvent) -> None:
+    problem(ask(echo, event('{"prompt":"x","a":[{"b":1},{"b":2}],"b":{"b":3}}')), 422, "invalid_request", "a", "b")
+
+
+@pytest.mark.parametrize(
+    ("headers", "advice"),
+    [
+        ({"content-encoding": "gzip"}, "without Content-Encoding"),
+        ({"content-encoding": "GZIP"}, "without Content-Encoding"),
+        ({"content-encoding": "br, gzip"}, "without Content-Encoding"),
+        ({"content-encoding": "aws-chunked"}, "without Content-Encoding"),
+        ({"content-type": "application/json; charset=iso-8859-1"}, "UTF-8"),
+        ({"content-type": 'application/json;charset="UTF-16"'}, "UTF-8"),
+        ({"content-type": "text/plain ; Charset = windows-1252 ; x=y"}, "UTF-8"),
+        ({"content-type": "application/json; charset="}, "UTF-8"),
+    ],
+)
+@pytest.mark.parametrize("body", ['{"prompt":"x"}', b"\x1f\x8b\x08\x00\x00", ""])
+def test_an_encoding_of_the_body_that_is_not_supported_is_told(
+    event: MakeEvent, headers: dict[str, str], advice: str, body: str | bytes
+) -> None:
+    answer = ask(echo, event(body, headers=headers))
+    assert advice in problem(answer, 415, "unsupported_media_type")["detail"]
+    assert answer[1].get("accept-encoding") == ("identity" if "content-encoding" in headers else None)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"content-encoding": "identity"},
+        {"content-encoding": ""},
+        {"content-type": "application/x-www-form-urlencoded"},
+        {"content-type": "text/plain;charset=UTF-8"},
+        {"content-type": 'application/json; charset="utf-8"'},
+        {"content-type": "application/json; charset=us-ascii"},
+        {"content-type": "application/json; x-charset=latin-1"},
+    ],
+)
+def test_a_body_in_utf_8_is_taken_whatever_its_type(event: MakeEvent, headers: dict[str, str]) -> None:
+    assert ask(echo, event('{"prompt":"x"}', headers=headers))[0] == 200
+
+
+@pytest.mark.parametrize("body", ["junk", b"\xff\x00", '{"a":1,"a":2}'])
+def test_a_route_that_takes_no_body_ignores_one(event: MakeEvent, body: str | bytes) -> None:
+    headers = {"content-type": "application/json; charset=latin-1", "content-encoding": "gzip"}
+    assert ask(get_openapi.handler, event(body, headers=headers))[0] == 200
 
 
 @pytest.mark.parametrize("excess", [0, 1, 100_000])
 @pytest.mark.parametrize("encoded", [True, False])
 def test_a_body_has_a_largest_size_in_bytes(event: MakeEvent, excess: int, encoded: bool) -> None:
     text = '{"prompt":"x"}'
-    body = text + " " * (http.MAX_BODY_BYTES + excess - len(text))
+    body = text + " " * (MAX_BODY_BYTES + excess - len(text))
     answer = ask(echo, event(body.encode() if encoded else body))
     if excess:
         problem(answer, 413, "too_large")
@@ -271,7 +350,7 @@ def test_a_body_has_a_largest_size_in_bytes(event: MakeEvent, excess: int, encod
 
 
 def test_the_size_is_that_of_the_bytes_and_not_of_the_characters(event: MakeEvent) -> None:
-    problem(ask(echo, event('{"prompt":"' + "🦊" * (http.MAX_BODY_BYTES // 4) + '"}')), 413, "too_large")
+    problem(ask(echo, event('{"prompt":"' + "🦊" * (MAX_BODY_BYTES // 4) + '"}')), 413, "too_large")
 
 
 BAD_QUERIES: dict[str, tuple[str, ...]] = {
@@ -315,6 +394,7 @@ BAD_QUERIES: dict[str, tuple[str, ...]] = {
             "+2026-01-01",
         ),
         *("2026-13-01", "2026-02-02T25:00:00Z", "0001-01-01T00:00:00+01:00", "2026-01-01,2026-01-02", "2026W01T10"),
+        *("2026-02-02T10:30:00Z\x00junk", "2026-02-02\x00", "2026-02-02\n", "20260202", "2026-02-02 10:30:00Z"),
     ),
     "to": ("", "2026-02-02T10:30:00", "9999-12-31T23:59:59-01:00", "10000-01-01", "2026-02-02Z"),
 }
@@ -337,6 +417,14 @@ def test_a_query_value_that_is_not_acceptable_is_named(event: MakeEvent, name: s
 )
 def test_an_unknown_query_parameter_is_named(event: MakeEvent, handler: Endpointed, name: str) -> None:
     problem(ask(handler, event('{"prompt":"x"}', query={name: SECRET})), 422, "invalid_request", name)
+
+
+@pytest.mark.parametrize("raw", ["limit=5&limit=6", "limit=5&limit=5", "a=1&limit=5&%6Cimit=6", "limit=&limit="])
+def test_a_query_parameter_that_is_given_twice_is_named(event: MakeEvent, raw: str) -> None:
+    """API Gateway joins such values with a comma."""
+    request = event(query={"limit": "5,6"} | ({"a": "1"} if "a=" in raw else {})) | {"rawQueryString": raw}
+    errors_ = {error["field"]: error["message"] for error in ask(list_images.handler, request)[2]["errors"]}
+    assert errors_["limit"] == "must be given once"
 
 
 def test_a_route_tells_which_query_parameters_it_takes(event: MakeEvent) -> None:
@@ -399,8 +487,12 @@ def test_a_header_that_does_not_verify_comes_before_all_else(event: MakeEvent) -
     ("method", "path", "status", "code", "allow"),
     [
         ("PUT", "/ai/generate", 405, "method_not_allowed", "POST"),
-        ("DELETE", "/ai/datasets", 405, "method_not_allowed", "POST, GET"),
-        ("POST", f"/ai/generated-images/{IMAGE_ID}", 405, "method_not_allowed", "GET, DELETE"),
+        ("DELETE", "/ai/datasets", 405, "method_not_allowed", "POST, GET, HEAD"),
+        ("POST", f"/ai/generated-images/{IMAGE_ID}", 405, "method_not_allowed", "GET, HEAD, DELETE"),
+        ("OPTIONS", "/ai/generated-images/batch", 405, "method_not_allowed", "POST"),
+        ("PATCH", "/ai/generated-images/search", 405, "method_not_allowed", "GET, HEAD"),
+        ("HEAD", "/ai/generate", 405, "method_not_allowed", "POST"),
+        ("TRACE", "/ai/generated-images", 405, "method_not_allowed", "GET, HEAD"),
         ("GET", "/ai/generated-image", 404, "not_found", None),
         ("GET", "/ai/generated-images/", 404, "not_found", None),
         ("GET", "/", 404, "not_found", None),
@@ -411,9 +503,31 @@ def test_a_header_that_does_not_verify_comes_before_all_else(event: MakeEvent) -
 def test_a_request_that_no_route_takes_is_told_why(
     event: MakeEvent, method: str, path: str, status: int, code: str, allow: str | None
 ) -> None:
-    answer = ask(reject_route.handler, event(route=f"{method} $default", raw_path=path))
+    answer = ask(reject_route.handler, event(route=f"{method} $default", raw_path=path, query={"a": "b"}))
     problem(answer, status, code)
     assert set((answer[1].get("allow") or "").split(", ")) == set((allow or "").split(", "))
+
+
+@pytest.mark.parametrize(
+    ("handler", "method", "path", "allow"),
+    [
+        (get_image.handler, "GET", "/ai/generated-images/batch", "POST"),
+        (get_image.handler, "HEAD", "/ai/generated-images/batch", "POST"),
+        (delete_image.handler, "DELETE", "/ai/generated-images/batch", "POST"),
+        (delete_image.handler, "DELETE", "/ai/generated-images/search", "GET, HEAD"),
+        (delete_image.handler, "DELETE", "/ai/generated-images/export", "GET, HEAD"),
+    ],
+)
+def test_a_parameter_does_not_take_the_place_of_a_path(
+    event: MakeEvent, handler: Endpointed, method: str, path: str, allow: str
+) -> None:
+    word = path.rpartition("/")[2]
+    request = event(
+        route=f"{method} /ai/generated-images/{{image_id}}", raw_path=path, path={"image_id": word}, query={"q": "x"}
+    )
+    answer = ask(handler, request)
+    problem(answer, 405, "method_not_allowed")
+    assert answer[1]["allow"] == allow
 
 
 def test_the_openapi_document_is_served_for_caches(event: MakeEvent) -> None:

@@ -98,9 +98,10 @@ def test_security_is_optional(document: dict[str, Any]) -> None:
     ("method", "path", "allow"),
     [
         ("PUT", "/ai/generate", {"POST"}),
-        ("PUT", "/ai/datasets", {"GET", "POST"}),
-        ("POST", f"/ai/datasets/{ID}", {"GET", "PATCH"}),
-        ("HEAD", "/ai/openapi.json", {"GET"}),
+        ("PUT", "/ai/datasets", {"GET", "HEAD", "POST"}),
+        ("POST", f"/ai/datasets/{ID}", {"GET", "HEAD", "PATCH"}),
+        ("OPTIONS", "/ai/generated-images/batch", {"POST"}),
+        ("POST", "/ai/openapi.json", {"GET", "HEAD"}),
     ],
 )
 def test_a_path_with_other_methods_tells_them(method: str, path: str, allow: set[str]) -> None:

@@ -79,7 +79,15 @@ def test_every_handler_is_documented_with_its_route(functions: dict[str, Functio
             for event in functions[module.stem].get("Events", {}).values()
             if event["Type"] == "HttpApi" and event["Properties"]["Path"] != "$default"
         ]
-        assert routes in ([], [ast.get_docstring(ast.parse(module.read_text()))])
+        documented = ast.get_docstring(ast.parse(module.read_text())) or ""
+        assert routes in ([], [documented], [documented, documented.replace("GET", "HEAD")])
+
+
+def test_head_is_answered_wherever_get_is(functions: dict[str, Function]) -> None:
+    for function in functions.values():
+        routes = [event["Properties"] for event in function["Events"].values() if event["Type"] == "HttpApi"]
+        read = {method: {r["Path"] for r in routes if r["Method"] == method} for method in ("GET", "HEAD")}
+        assert read["GET"] == read["HEAD"]
 
 
 def test_every_function_is_reached_by_a_route_a_schedule_a_queue_or_a_stream(functions: dict[str, Function]) -> None:
@@ -164,7 +172,7 @@ def test_every_function_has_a_sample_event(functions: dict[str, Function]) -> No
 @pytest.mark.parametrize("name", sorted(set(EVENTS) & set(ENDPOINTS)))
 def test_a_sample_event_is_a_request_that_its_function_takes(name: str, functions: dict[str, Function]) -> None:
     event, context = EVENTS[name], EVENTS[name]["requestContext"]
-    (route,) = functions[name]["Events"].values()
+    route = functions[name]["Events"]["Api"]
     method, path = route["Properties"]["Method"], route["Properties"]["Path"]
     assert event["routeKey"] == context["routeKey"] == (path if method == "ANY" else f"{method} {path}")
     assert method in (context["http"]["method"], "ANY")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from imagetrail.submission import Outcome
 
 ANSWERS = {201: "GeneratedImage", 202: "GeneratedImage"}
-PROBLEMS = (403, 409, 429)
+PROBLEMS = (409, 429)
 RETRY_AFTER = "2"
 
 

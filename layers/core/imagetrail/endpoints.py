@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from imagetrail import telemetry
+from imagetrail import openapi_document, telemetry
+from imagetrail.cross_origin import require_allowed_origin
 from imagetrail.errors import ImagetrailError
 from imagetrail.http import Operation, problem
 from imagetrail.wiring import deployment
@@ -48,16 +49,19 @@ class Endpointed:
         return answer
 
     def _respond(self, event: Mapping[str, Any], context: Any) -> Response:
+        stage, settings = event.get("stageVariables") or {}, deployment().settings
+        public_url = settings.public_url or stage.get("PublicUrl", "")
+        if self.operation.changes_state(event["requestContext"]["http"]["method"]):
+            require_allowed_origin(event, public_url, settings.allowed_origins)
+        openapi_document.require_route(event)
         authorization = None if self.operation.public else event.get("headers", {}).get("authorization")
-        pages = (event.get("stageVariables") or {}).get("PagesClientId", "")
-        caller = deployment().authenticate(authorization, pages)
-        public_url = deployment().settings.public_url
+        caller = deployment().authenticate(authorization, stage.get("PagesClientId", ""))
         return self.function(self.operation.read(event, caller, public_url, context.get_remaining_time_in_millis()))
 
 
 def endpoint(
     *,
-    query: tuple[Parameter, ...] = (),
+    query: tuple[Parameter, ...] | None = (),
     body: type[Any] | None = None,
     answers: Mapping[int, str],
     problems: tuple[int, ...] = (),

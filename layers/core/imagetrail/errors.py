@@ -6,13 +6,15 @@ ImagetrailError                     500 internal_error
 ├── Unauthenticated                 401 unauthenticated
 ├── InvalidSignature                401 invalid_signature
 ├── Forbidden                       403 forbidden
-│   └── AccountErased               403 account_erased
+│   ├── AccountErased               403 account_erased
+│   └── CrossOrigin                 403 cross_origin
 ├── NotFound                        404 not_found
 ├── MethodNotAllowed                405 method_not_allowed
 ├── Conflict                        409 conflict
 │   └── InProgress                  409 request_in_progress
 ├── PreconditionFailed              412 precondition_failed
 ├── TooLarge                        413 too_large
+├── UnsupportedMediaType            415 unsupported_media_type
 ├── Invalid                         422 invalid_request
 │   ├── Blocked                     422 content_blocked
 │   ├── KeyReused                   422 idempotency_key_reused
@@ -111,6 +113,13 @@ class AccountErased(Forbidden):
     title = "This account is erased"
 
 
+class CrossOrigin(Forbidden):
+    """A request to change something, from a page of another origin."""
+
+    code = "cross_origin"
+    title = "The request comes from a page of another origin"
+
+
 class NotFound(ImagetrailError):
     """Nothing there, or nothing this caller may see."""
 
@@ -159,6 +168,14 @@ class TooLarge(ImagetrailError):
     status = 413
     code = "too_large"
     title = "The request is too large"
+
+
+class UnsupportedMediaType(ImagetrailError):
+    """A body that is compressed, or in another character set than UTF-8."""
+
+    status = 415
+    code = "unsupported_media_type"
+    title = "The encoding of the body is not supported"
 
 
 class Invalid(ImagetrailError):

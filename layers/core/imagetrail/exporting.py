@@ -130,17 +130,19 @@ class Exporting:
     presigner: Presigner
     now: Callable[[], datetime] = moments.utc_now
 
-    def export(self, order: Order, *, later: bool) -> bytes | dict[str, Any]:
+    def export(self, order: Order, *, later: bool, start: bool = True) -> bytes | dict[str, Any] | None:
         """The file if it is small, else the job that makes it; `later` is what asks for one in any case.
 
-        Whoever asks for the same again gets the same job while it is open. Raises Unauthenticated,
-        AccountErased and Unavailable.
+        Whoever asks for the same again gets the same job while it is open. Without `start` no job is started, and
+        None stands for it. Raises Unauthenticated, AccountErased and Unavailable.
         """
         if later:
             self.history.page(order.caller, order.query(1, None), order.public_url)  # may they look at all?
         elif (data := self._small(order)) is not None:
             return data
         self.tombstones.check(order.caller.owner)
+        if not start:
+            return None
         text = order.as_text()
         return self.jobs.start(KIND, text, claim(text), order.caller)
 

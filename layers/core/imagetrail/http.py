@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
-import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -12,20 +10,20 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from imagetrail.callers import ANONYMOUS, Caller, Origin
-from imagetrail.errors import ImagetrailError, Invalid, Malformed, TooLarge, Unauthenticated
+from imagetrail.cross_origin import SAFE_METHODS
+from imagetrail.errors import ImagetrailError, Invalid, Unauthenticated
 from imagetrail.preferences import Preferences, idempotency_key
 from imagetrail.queries import Identifier, parse
+from imagetrail.request_body import json_body, raw_body
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from imagetrail.queries import Parameter
 
-MAX_BODY_BYTES = 512 * 1024
 _RESERVE = timedelta(seconds=2)
 _MAX_ERRORS = 50
 _MAX_FIELD_NAME = 200
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +76,15 @@ class Request:
         return None if value is None else [tag.strip() for tag in value.split(",")]
 
     @property
+    def is_preflight(self) -> bool:
+        """Whether a browser asks if a page of another origin may send a request (CORS)."""
+        headers = self.event.get("headers") or {}
+        return self.method == "OPTIONS" and {"origin", "access-control-request-method"} <= headers.keys()
+
+    @property
     def raw_body(self) -> bytes:
         """The body as it was sent. Raises Malformed."""
-        return _raw(self.event)
+        return raw_body(self.event)
 
     def path_text(self, name: str) -> str:
         """What stands at `{name}` of the route's path."""
@@ -130,12 +134,12 @@ def csv_file(name: str, content: bytes) -> Response:
 class Operation:
     """What a route takes and gives. `body` is a model of `schemas`, answers are names of models of `answers`.
 
-    `problems` are the error statuses beyond those that every such route has. A route that is `public` answers
-    everybody alike, and looks at no token. One that `submits` honours Idempotency-Key and Prefer, one that is
-    `conditional` If-Match.
+    A route without `query` takes any, one without `body` ignores it. `problems` are the error statuses beyond those
+    that follow from the rest. A route that is `public` answers everybody alike, and looks at no token. One that
+    `submits` honours Idempotency-Key and Prefer, one that is `conditional` If-Match.
     """
 
-    query: tuple[Parameter, ...] = ()
+    query: tuple[Parameter, ...] | None = ()
     body: type[Any] | None = None
     answers: Mapping[int, str] = field(default_factory=dict)
     problems: tuple[int, ...] = ()
@@ -144,15 +148,40 @@ class Operation:
     conditional: bool = False
 
     def read(self, event: Mapping[str, Any], caller: Caller, public_url: str, remaining_ms: int) -> Request:
-        """The request, whole and valid. Raises Malformed, TooLarge and Invalid."""
+        """The request, whole and valid. Raises Malformed, TooLarge, UnsupportedMediaType and Invalid."""
         return Request(
             event=event,
             caller=caller,
-            query=parse(self.query, event.get("queryStringParameters") or {}),
-            body=None if self.body is None else _validated(self.body, _body(event)),
+            query=self._query(event),
+            body=None if self.body is None else _validated(self.body, json_body(event)),
             public_url=public_url or (event.get("stageVariables") or {}).get("PublicUrl", ""),
             time_left=timedelta(milliseconds=remaining_ms) - _RESERVE,
         )
+
+    def changes_state(self, method: str) -> bool:
+        """Whether a request may have an effect: a safe method has one where it may start a job."""
+        return method not in SAFE_METHODS or 202 in self.answers
+
+    def error_statuses(self, method: str, path: str) -> set[int]:
+        """The statuses of all problems that the route may answer."""
+        statuses = {422, 500, 503, *self.problems}
+        if not self.public:
+            statuses.add(401)
+        if self.changes_state(method):
+            statuses.add(403)
+        if "{" in path or self.submits:
+            statuses.add(404)
+        if self.body is not None:
+            statuses |= {400, 413, 415}
+        if self.submits or any(parameter.name == "cursor" for parameter in self.query or ()):
+            statuses.add(400)
+        if self.conditional:
+            statuses.add(412)
+        return statuses
+
+    def _query(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        given = event.get("queryStringParameters") or {}
+        return dict(given) if self.query is None else parse(self.query, given, event.get("rawQueryString") or "")
 
 
 def problem(error: ImagetrailError, request_id: str) -> Response:
@@ -176,45 +205,6 @@ def problem(error: ImagetrailError, request_id: str) -> Response:
     if isinstance(error, Unauthenticated):
         headers["www-authenticate"] = 'Bearer error="invalid_token"' if error.with_token else "Bearer"
     return Response(error.status, body, headers)
-
-
-def _raw(event: Mapping[str, Any]) -> bytes:
-    text = event.get("body") or ""
-    if not event.get("isBase64Encoded"):
-        return bytes(text.encode("utf-8", "surrogatepass"))
-    try:
-        return base64.b64decode(text, validate=True)
-    except ValueError:
-        raise Malformed("The body cannot be decoded.") from None
-
-
-def _body(event: Mapping[str, Any]) -> Any:
-    raw = _raw(event)
-    if len(raw) > MAX_BODY_BYTES:
-        raise TooLarge(f"The body has {len(raw)} bytes; it may have {MAX_BODY_BYTES}.")
-    if not raw.strip():
-        raise Malformed("The body is empty. Send a JSON object.")
-    try:
-        return orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        _complain_of_surrogates(raw)
-        raise Malformed(f"The body is not JSON: {error}. Send a JSON object in UTF-8.") from None
-
-
-def _complain_of_surrogates(raw: bytes) -> None:
-    """JSON can escape half a character, and nothing can store one: say which field holds it."""
-    try:
-        document = json.loads(raw)
-        fields = document.items() if isinstance(document, dict) else ()
-        broken = [name for name, value in fields if _SURROGATE.search(json.dumps([name, value], ensure_ascii=False))]
-    except (ValueError, RecursionError):
-        return
-    if broken:
-        shown = [name.encode("utf-8", "replace").decode() for name in broken]
-        raise Invalid(
-            "The body holds half of a surrogate pair.",
-            errors=[(name, "must be valid Unicode: it has an unpaired surrogate") for name in shown],
-        )
 
 
 def _validated(model: type[Any], document: Any) -> Any:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import parse_qsl
 from uuid import UUID
 
 from imagetrail import moments
@@ -118,7 +120,7 @@ class Moment:
     @property
     def schema(self) -> dict[str, Any]:
         """JSON Schema of the value."""
-        return {"type": "string", "anyOf": [{"format": "date-time"}, {"format": "date"}]}
+        return moments.SCHEMA
 
     def parse(self, text: str) -> datetime:
         """In UTC; a date is its midnight."""
@@ -219,23 +221,34 @@ LIST_DATASETS: tuple[Parameter, ...] = (
 )
 
 
-def parse(parameters: tuple[Parameter, ...], given: Mapping[str, str]) -> dict[str, Any]:
-    """The values of the parameters that were given, by name. Raises Invalid with everything that is wrong."""
+def parse(parameters: tuple[Parameter, ...], given: Mapping[str, str], raw: str = "") -> dict[str, Any]:
+    """The values of the parameters that were given, by name. Raises Invalid with everything that is wrong.
+
+    API Gateway joins the values of a parameter that is given twice; `raw`, the query string, tells them apart.
+    """
     known = {parameter.name: parameter for parameter in parameters}
     values: dict[str, Any] = {}
-    errors = []
+    errors = [(name, "must be given once") for name in _repeated(given, raw)]
+    repeated = dict(errors)
     for name, text in given.items():
         if name not in known:
             takes = f"; this route takes {', '.join(known)}" if known else "; this route takes none"
             errors.append((name, f"is not a known query parameter{takes}"))
-            continue
-        try:
-            values[name] = known[name].parse(text)
-        except ValueError as error:
-            errors.append((name, str(error)))
+        elif name not in repeated:
+            try:
+                values[name] = known[name].parse(text)
+            except ValueError as error:
+                errors.append((name, str(error)))
     errors += [(name, "is required") for name, one in known.items() if isinstance(one, Words) and name not in given]
     if "from" in values and "to" in values and values["from"] >= values["to"]:
         errors.append(("to", "must be later than from"))
     if errors:
         raise Invalid("The query has values that are not acceptable.", errors=errors)
     return values
+
+
+def _repeated(given: Mapping[str, str], raw: str) -> list[str]:
+    if raw.count("&") < len(given):
+        return []
+    counted = Counter(name for name, _ in parse_qsl(raw, keep_blank_values=True))
+    return [name for name in given if counted[name] > 1]

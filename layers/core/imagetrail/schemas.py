@@ -68,14 +68,16 @@ Id = Annotated[UUID, Field(strict=False), BeforeValidator(_usual_form)]
 _A_SEED = f"a whole number from 0 to {MAX_SEED}"
 
 
-def _is_seed(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_SEED
+def whole(value: object) -> object:
+    """A JSON number without a fraction as an int: to JSON, and to JSON Schema, 7.0 is the integer 7."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _number(value: object) -> object:
-    if not _is_seed(value):  # one that is too large for JSON's whole numbers comes as a float
+def _seed_number(value: object) -> object:
+    number = whole(value)
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= MAX_SEED:
         raise ValueError(f"must be {_A_SEED}")
-    return value
+    return number
 
 
 class RequestBody(BaseModel):
@@ -98,8 +100,8 @@ class GenerateRequest(RequestBody):
     format: Annotated[Format, BeforeValidator(_jpeg_is_jpg)] = Field("png", description="jpeg is read as jpg")
     resolution: Resolution = Field("1K", description="The longer side: 1024, 2048 or 4096 pixels")
     negative_prompt: Prompt | None = None
-    seed: Annotated[int, Field(ge=0, le=MAX_SEED), BeforeValidator(_number)] | None = Field(
-        None, description="Random when absent"
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED), BeforeValidator(_seed_number)] | None = Field(
+        None, description=f"{_A_SEED.capitalize()}, the range of Stability AI's models; random when absent"
     )
     model: ShortText | None = Field(None, description="The deployment's own choice when absent")
 
@@ -126,9 +128,12 @@ class UserDeleted(RequestBody):
 
 
 def _seed(value: object) -> object:
-    if not (_is_seed(value) or value in ("same", "new")):
-        raise ValueError(f"must be same, new or {_A_SEED}")
-    return value
+    if value in ("same", "new"):
+        return value
+    try:
+        return _seed_number(value)
+    except ValueError:
+        raise ValueError(f"must be same, new or {_A_SEED}") from None
 
 
 _SEED = {"anyOf": [{"enum": ["same", "new"]}, {"type": "integer", "minimum": 0, "maximum": MAX_SEED}]}
@@ -180,7 +185,7 @@ def _moment(value: object) -> object:
     return moments.from_text(value) if isinstance(value, str) else value
 
 
-Moment = Annotated[datetime, BeforeValidator(_moment)]
+Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema(moments.SCHEMA)]
 
 
 class ImageFilter(RequestBody):

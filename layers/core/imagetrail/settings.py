@@ -37,6 +37,7 @@ class Settings:
     bucket_url: str
     model: str
     public_url: str
+    allowed_origins: tuple[str, ...]
     auth_issuer: str
     auth_audience: str
     auth_jwks_url: str
@@ -98,6 +99,7 @@ class Settings:
             or f"https://{required('BUCKET')}.s3.{required('AWS_REGION')}.amazonaws.com",
             model=environment.get("MODEL", "procedural"),
             public_url=environment.get("PUBLIC_URL", ""),
+            allowed_origins=tuple(filter(None, environment.get("ALLOWED_ORIGINS", "").split(","))),
             auth_issuer=environment.get("AUTH_ISSUER", ""),
             auth_audience=environment.get("AUTH_AUDIENCE", ""),
             auth_jwks_url=environment.get("AUTH_JWKS_URL", ""),
