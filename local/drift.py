@@ -44,10 +44,14 @@ class Difference:
         return f"{self.resource}: {self.property} should be {self.expected!r} and is {self.actual!r}"
 
 
-def differences(resources: list[Resource], client: Client) -> list[Difference]:
-    """Every property that the template sets and that stands otherwise, and every route that it does not name."""
+def differences(resources: list[Resource], client: Client, template: list[Resource] | None = None) -> list[Difference]:
+    """Every property of `resources` that stands otherwise, and every route and CORS that the template does not name.
+
+    `template` is all of its resources, where `resources` are only some.
+    """
+    whole = template or resources
     found = [difference for resource in resources for difference in _of(resource, client)]
-    return found + list(_unnamed_routes(resources, client))
+    return found + list(_unnamed_routes(whole, client)) + list(_unnamed_cors(whole, client))
 
 
 def _of(resource: Resource, client: Client) -> Iterator[Difference]:
@@ -96,6 +100,13 @@ def _same_scalar(expected: Any, actual: Any) -> bool:
     if isinstance(expected, int | float) and isinstance(actual, int | float):
         return expected == actual
     return str(expected).lower() == str(actual).lower()
+
+
+def _unnamed_cors(resources: list[Resource], client: Client) -> Iterator[Difference]:
+    for api in (resource for resource in resources if resource.kind == "AWS::ApiGatewayV2::Api"):
+        held = client("apigatewayv2").get_api(ApiId=api.physical).get("CorsConfiguration")
+        if held and "CorsConfiguration" not in api.properties:
+            yield Difference(api.logical, "CorsConfiguration", _ABSENT, held)
 
 
 def _unnamed_routes(resources: list[Resource], client: Client) -> Iterator[Difference]:

@@ -24,6 +24,7 @@ from imagetrail import http as api
 from imagetrail import openapi_document
 from imagetrail.errors import ImagetrailError, Malformed, MethodNotAllowed, NotFound, TooLarge, Unavailable
 from local import site
+from local.cors import Cors
 from local.emulator.guard import DISK_FULL, TOKEN_HEADER
 from local.origins import check_host, check_origin
 from local.requests import DisconnectedError, Request, read
@@ -62,6 +63,7 @@ _ASKED_OF_PIXELS = frozenset(
 _SAID_OF_PIXELS = frozenset(
     {"accept-ranges", "cache-control", "content-disposition", "content-range", "content-type", "etag", "last-modified"}
 )
+_VIEWER_HOST = "x-viewer-host"
 _SIGN_IN = frozenset({"/login", "/logout", "/oauth2/authorize", "/oauth2/login", "/oauth2/token", "/oauth2/userInfo"})
 _ASKED_OF_USER_POOL = frozenset({"accept", "authorization", "content-type", "cookie", "host"})
 _SAID_OF_USER_POOL = frozenset({"cache-control", "content-type", "location", "set-cookie", "www-authenticate"})
@@ -93,6 +95,7 @@ class FrontDoor:
 
     stack: Stack
     pages: Path
+    cors: Cors = field(default_factory=Cors)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(MAX_CALLS, "front"))
 
@@ -105,13 +108,13 @@ class FrontDoor:
         try:
             request = await read(scope, receive)
             self._check(request)
-            reply = await self._answer(request)
+            reply = self.cors.preflight(scope) or await self._answer(request)
         except ImagetrailError as error:
             reply = _problem(error)
         except DisconnectedError:
             return
-        headers = [*reply.headers, *_ON_EVERYTHING]
-        if not any(name == "content-length" for name, _ in headers):
+        headers = [*self.cors.decorated(scope, reply.headers), *_ON_EVERYTHING]
+        if reply.status not in (204, 304) and not any(name == "content-length" for name, _ in headers):
             headers.append(("content-length", str(len(reply.body))))
         encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
         await send({"type": "http.response.start", "status": reply.status, "headers": encoded})
@@ -127,7 +130,7 @@ class FrontDoor:
             request.find("origin"),
             request.header("sec-fetch-site"),
             public_url=public_url,
-            allowed=(),
+            allowed=self.cors.origins,
             public=read and (request.header("sec-fetch-mode") == "navigate" or bool(_PIXELS.fullmatch(request.path))),
         )
 
@@ -148,12 +151,14 @@ class FrontDoor:
         if request.method == "OPTIONS":
             # The emulator grants every origin everything; API Gateway, without CORS, takes OPTIONS as any other method.
             raise openapi_document.rejection(request.method, request.path)
-        if not _is_utf8(request.body) and _TEXT.match(request.header("content-type")):
+        is_plain = not request.header("content-encoding")
+        if is_plain and not _is_utf8(request.body) and _TEXT.match(request.header("content-type")):
             # The emulator would put other characters in its place.
             raise Malformed("The body is not UTF-8.")
         host = f"{self.stack.resources['Api']}.execute-api.localhost"
-        headers = [(name, value) for name, value in request.headers if name not in _NOT_FORWARDED]
-        reply = await self._ask(request.method, request.target, [("host", host), *headers], request.body)
+        headers = [(name, value) for name, value in request.headers if name not in _NOT_FORWARDED | {_VIEWER_HOST}]
+        headers += [("host", host), (_VIEWER_HOST, request.header("host"))]
+        reply = await self._ask(request.method, request.target, headers, request.body)
         if reply.status >= 400 and not reply.header("content-type").startswith("application/problem+json"):
             raise _of_the_gateway(reply.status)
         if _as_answered(reply) > MAX_ANSWER:

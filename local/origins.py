@@ -8,7 +8,7 @@ of `PublicUrl`, and unless it comes from no page, from a page of the front door,
 from collections.abc import Container
 from urllib.parse import urlsplit
 
-from imagetrail.errors import Forbidden
+from imagetrail.errors import CrossOrigin, Forbidden
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _OWN_SITES = frozenset({"", "same-origin", "none"})
@@ -29,13 +29,13 @@ def check_host(host: str, public_url: str) -> None:
 def check_origin(
     host: str, origin: str | None, site: str, *, public_url: str, allowed: Container[str], public: bool
 ) -> None:
-    """Raises Forbidden for a request of a foreign page.
+    """Raises CrossOrigin for a request of a foreign page.
 
     `origin` and `site` are the headers `Origin` and `Sec-Fetch-Site`; `public` means a read that any page may cause,
     such as a link to this page or an embedded image, and whose answer that page cannot read.
     """
     if origin is not None:
         if origin not in (f"http://{host}", public_url) and origin not in allowed:
-            raise Forbidden("Requests from this origin are refused. Add it to ALLOWED_ORIGINS to allow them.")
+            raise CrossOrigin("Requests from this origin are refused. Add it to ALLOWED_ORIGINS to allow them.")
     elif site not in _OWN_SITES and not public:
-        raise Forbidden("Requests from pages of other origins are refused. Add the origin to ALLOWED_ORIGINS.")
+        raise CrossOrigin("Requests from pages of other origins are refused. Add the origin to ALLOWED_ORIGINS.")

@@ -63,6 +63,8 @@ def _function(name: str, properties: Properties, client: Client) -> None:
 def _api(name: str, properties: Properties, client: Client) -> None:
     if cors := properties.get("CorsConfiguration"):
         client("apigatewayv2").update_api(ApiId=name, CorsConfiguration=cors)
+    else:
+        client("apigatewayv2").delete_cors_configuration(ApiId=name)
 
 
 def _stage(name: str, properties: Properties, client: Client) -> None:

@@ -16,6 +16,7 @@ from hypercorn.config import Config
 
 from local import identity, site, template
 from local.aws import REGION
+from local.cors import Cors
 from local.emulator.guard import TOKEN_HEADER
 from local.emulator.launch import Emulator, emulator
 from local.folder import Folder, Runtime
@@ -155,7 +156,7 @@ async def _serve(stack: Stack, listener: socket.socket, machine: Emulator) -> No
     config.loglevel = "WARNING"
     config.graceful_timeout = 2
     watching = asyncio.create_task(watch())
-    await serve(FrontDoor(stack, site.FOLDER, stopping), config, shutdown_trigger=stopping.wait)
+    await serve(FrontDoor(stack, site.FOLDER, Cors.of(stack), stopping), config, shutdown_trigger=stopping.wait)
     await watching
     if not machine.runs:
         raise machine.ended()

@@ -105,7 +105,7 @@ def deploy(at: Deployable, given: Mapping[str, str], root: Path = template.ROOT)
     again = [resource for resource in resources if resource.logical in dropped]
     for resource in again:
         repair(resource, stack.client)
-    if found := differences(again, stack.client):
+    if found := differences(again, stack.client, resources):
         said = "\n".join(map(str, found))
         raise DeployError(f"what stands is not what the template says:\n{said}\nMove the data folder to begin anew.")
     return stack

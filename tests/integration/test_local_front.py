@@ -51,7 +51,8 @@ class Door:
     def ask(self, method: str, target: str, headers: dict[str, str] | None = None, body: bytes = b"") -> Answer:
         where = urlsplit(self.url)
         connection = HTTPConnection(where.hostname or "", where.port, timeout=30)
-        connection.putrequest(method, target, skip_accept_encoding=True)
+        skip_host = "host" in (headers or {})
+        connection.putrequest(method, target, skip_host=skip_host, skip_accept_encoding=True)
         for name, value in (headers or {}).items():
             connection.putheader(name, value)
         if body:
@@ -169,12 +170,49 @@ def test_the_api_hears_what_was_said(door: Door) -> None:
     assert (bad.status, json.loads(bad.body)["errors"][0]["field"]) == (422, "limt")
     assert door.ask("GET", "/ai/generated-images/%2e%2e").status == 422
     assert door.ask("GET", "/ai/../_ministack/health").status == 404
-    assert door.ask("HEAD", "/ai/generated-images").headers["allow"] == "GET"
-    assert door.ask("OPTIONS", "/ai/generated-images").headers["allow"] == "GET"
+    assert door.ask("OPTIONS", "/ai/generated-images").headers["allow"] == "GET, HEAD"
+    assert door.ask("OPTIONS", "/ai/generated-images/batch").headers["allow"] == "POST"
+    traced = door.ask("TRACE", "/ai/generated-images?limit=5")
+    assert (traced.status, traced.headers["allow"]) == (405, "GET, HEAD")
+    gzip = {"content-type": "application/json", "content-encoding": "gzip"}
+    assert door.ask("POST", "/ai/datasets", gzip, b"\x1f\x8b\x08\x00\xff").status == 415
     assert not [name for name in door.ask("OPTIONS", "/ai/datasets").headers if name.startswith("access-control")]
     signed = {"authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, Signature=0"}
     assert door.ask("GET", "/ai/generated-images", signed).code == "unauthenticated"
     assert door.ask("GET", "/ai/datasets", {"x-amz-target": "DynamoDB_20120810.ListTables"}).status == 200
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/ai/generated-images",
+        "/ai/generated-images?limit=0",
+        "/ai/generated-images/export?format=jsonl",
+        "/ai/generated-images/search?q=fox",
+        "/ai/openapi.json",
+        "/ai/models",
+        "/ai/datasets/019b2f6e-7c1a-7d32-9a55-3f1b6f0a2c11",
+        "/ai/nothing",
+    ],
+)
+def test_head_is_get_without_its_body(door: Door, target: str) -> None:
+    full, head = door.ask("GET", target), door.ask("HEAD", target)
+    assert (head.status, head.body) == (full.status, b"")
+    if full.status < 400:  # a problem's request_id is as long
+        assert head.headers.keys() == full.headers.keys()
+        assert int(head.headers["content-length"]) == len(full.body)
+
+
+@pytest.mark.parametrize("headers", [{"origin": "https://evil.example"}, {"sec-fetch-site": "cross-site"}])
+def test_a_foreign_page_changes_nothing(door: Door, headers: dict[str, str]) -> None:
+    body = b'{"name": "theirs"}'
+    refused = door.ask("POST", "/ai/datasets", headers | {"content-type": "text/plain"}, body)
+    assert (refused.status, refused.code) == (403, "cross_origin")
+    for own in (door.url, door.url.replace("localhost", "127.0.0.1")):
+        where = urlsplit(own).netloc
+        taken = Door(own).ask("POST", "/ai/datasets", {"origin": own, "host": where}, b'{"name": "ours"}')
+        assert taken.status == 201
+    assert door.ask("POST", "/ai/datasets", {"origin": own, "x-viewer-host": where}, body).status == 403
 
 
 def test_ten_megabytes_and_no_more(door: Door) -> None:
