@@ -7,6 +7,7 @@ from hypothesis import settings
 
 from local.stack import Stack
 from local.testing import Service, deployed, running
+from tests.documented import undocumented
 
 __all__ = ["Service", "Stack"]
 
@@ -25,6 +26,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """`make run` on a free port, shared by all."""
+    """`make run` on a free port, shared by all. Whatever it was sent, it answered as its OpenAPI document says."""
     with running(tmp_path_factory.mktemp("service")) as service:
         yield service
+        assert undocumented(service.log) == []

@@ -75,3 +75,11 @@ def test_every_column_is_there_in_order() -> None:
     line = spreadsheet.json_record(shown)
     assert list(json.loads(line)) == list(COLUMNS)
     assert b'[{"key":"a","sha256":"b"}]' in line
+
+
+def test_a_line_of_json_is_one_line_to_every_reader() -> None:
+    """`str.splitlines` and JavaScript before ES2019 end lines where JSON need not escape."""
+    prompt = "a\u2028b\u2029c\u0085d\ne\x0bf\x0cg\x1ch\\u2028"
+    record = {**dict.fromkeys(COLUMNS), "prompt": prompt}
+    (line,) = spreadsheet.json_record(record).decode().splitlines()
+    assert json.loads(line)["prompt"] == prompt
