@@ -124,6 +124,7 @@ def test_every_parameter_has_another_value(tmp_path: Path) -> None:
         if len(definition.get("AllowedValues", [])) > 1
     } | {
         "PublicUrl": "https://images.example",
+        "AllowedOrigins": "https://app.example,http://localhost:5173",
         "CertificateArn": "arn:aws:acm:us-east-1:000000000000:certificate/1",
         "AuthIssuer": "https://issuer.example",
         "AuthAudience": "me",

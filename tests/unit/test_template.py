@@ -10,6 +10,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 from imagetrail.http import Request
 from local import template
+from local.parameters import InvalidParameterError, parameters
 
 
 @pytest.fixture(scope="module")
@@ -67,3 +68,37 @@ def test_the_edge_proves_itself_by_a_header_that_cloudfront_adds(distribution: d
     assert not name.startswith(("x-amz-", "x-edge-", "x-real-ip"))  # CloudFront refuses those
     request = Request({"headers": {name: "key"}, "requestContext": {"http": {"sourceIp": "192.0.2.1"}}})
     assert request.origin.edge_key == "key"
+
+
+@pytest.mark.parametrize(
+    "origins",
+    [
+        "",
+        "https://app.example.com",
+        "http://localhost:5173",
+        "https://app.example.com,http://localhost:5173,http://127.0.0.1:8000,http://[::1]:3000",
+        "https://app.example.com:8443,http://app.example.com:443",
+    ],
+)
+def test_exact_origins_can_be_allowed(origins: str) -> None:
+    assert parameters(template.source(), {"AllowedOrigins": origins})["AllowedOrigins"] == origins
+
+
+@pytest.mark.parametrize(
+    "origins",
+    [
+        *("*", "null", "app.example.com", "ftp://app.example.com", "https://", "https://*.example.com"),
+        *("https://app.example.com/", "https://app.example.com/path", "https://app.example.com?x", "HTTPS://a.example"),
+        *("https://user@app.example.com", "https://App.example.com", "https://a.example:123456", "https://a.example:"),
+        *("https://a.example, https://b.example", "https://a.example,", ",https://a.example", "https://a.example,,"),
+        *(
+            "https://a.example:443",
+            "http://a.example:80,https://b.example",
+            "https://a.example\n",
+            "https://a.example,*",
+        ),
+    ],
+)
+def test_nothing_else_can(origins: str) -> None:
+    with pytest.raises(InvalidParameterError, match="is refused: it must be origins"):
+        parameters(template.source(), {"AllowedOrigins": origins})
