@@ -149,9 +149,9 @@ def test_it_is_off_by_default_and_can_be_turned_off(tmp_path: Path) -> None:
         door = FrontDoor(stack, site.FOLDER, Cors.of(stack))
         answer = ask(door, "OPTIONS", "/ai/generate", {"origin": APP, **PREFLIGHT})
         assert (answer.status, answer.cors) == (403, {})
-        deploy(stack.endpoint, PARAMETERS | {"AllowedOrigins": APP})
+        deploy(stack, PARAMETERS | {"AllowedOrigins": APP})
         assert Cors.of(stack).configuration["AllowOrigins"] == [APP]
-        deploy(stack.endpoint, PARAMETERS)
+        deploy(stack, PARAMETERS)
         assert Cors.of(stack).configuration == {}
 
 

@@ -31,12 +31,12 @@ def require_allowed_origin(event: Mapping[str, Any], public_url: str, allowed: I
     if normal not in {_normal(one) for one in (public_url, *allowed, *_own_hosts(headers)) if one}:
         raise CrossOrigin(
             "A page of another origin sent this request. To allow its origin, add it to the deployment's parameter "
-            "AllowedOrigins."
+            "AllowedOrigins (for a local run: ALLOWED_ORIGINS)."
         )
 
 
 def _own_hosts(headers: Mapping[str, str]) -> Iterator[str]:
-    """The origins that the request was sent to: `x-viewer-host` is the Host that the edge was asked for."""
+    """The origins that the request was sent to: `x-viewer-host` is the Host of the request to the edge."""
     schemes = [headers["x-forwarded-proto"]] if "x-forwarded-proto" in headers else ["http", "https"]
     for name in ("host", "x-viewer-host"):
         if name in headers:

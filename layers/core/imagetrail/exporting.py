@@ -133,8 +133,8 @@ class Exporting:
     def export(self, order: Order, *, later: bool, start: bool = True) -> bytes | dict[str, Any] | None:
         """The file if it is small, else the job that makes it; `later` is what asks for one in any case.
 
-        Whoever asks for the same again gets the same job while it is open. Without `start` no job is started, and
-        None stands for it. Raises Unauthenticated, AccountErased and Unavailable.
+        The same order gets the same job while it is open. Without `start` no job is started, and None stands for it.
+        Raises Unauthenticated, AccountErased and Unavailable.
         """
         if later:
             self.history.page(order.caller, order.query(1, None), order.public_url)  # may they look at all?
