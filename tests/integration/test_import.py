@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import threading
 from contextlib import closing, contextmanager
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -472,7 +473,7 @@ def test_every_column_of_a_real_postgres_comes_in(postgres: Postgres, deployment
         for image_id, (prompt, full, style, at) in made.items():
             row = found[image_id]
             assert (row["prompt"], row["full_prompt"], row["style"]) == (prompt, full, style)
-            assert row["created_at"] == moments.to_text(moments.from_text(at or ""))
+            assert row["created_at"] == moments.to_text(datetime.fromisoformat(at or ""))
             assert row["unique_visual_elements"] == ([prompt, full] if style is not None else None)
             assert (row["aspect_ratio"], row["quality"], row["format"], row["resolution"]) == (
                 "4:3",
