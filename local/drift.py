@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from local.account import Account, Client, NotFoundError
 from local.aws import ClientError
-from local.observe import READERS, Client
+from local.observe import READERS
 
 # The front door stands where CloudFront stands.
 NOT_COMPARED_TYPES = frozenset(
@@ -49,19 +50,22 @@ def differences(resources: list[Resource], client: Client, template: list[Resour
 
     `template` is all of its resources, where `resources` are only some.
     """
-    whole = template or resources
-    found = [difference for resource in resources for difference in _of(resource, client)]
-    return found + list(_unnamed_routes(whole, client)) + list(_unnamed_cors(whole, client))
+    whole, account = template or resources, Account(client)
+    found = [difference for resource in resources for difference in _of(resource, account)]
+    return found + list(_unnamed_routes(whole, account)) + list(_unnamed_cors(whole, account))
 
 
-def _of(resource: Resource, client: Client) -> Iterator[Difference]:
+def _of(resource: Resource, account: Account) -> Iterator[Difference]:
     if resource.kind not in READERS:
         yield Difference(resource.logical, "Type", "one that local/observe.py can read", resource.kind)
         return
     try:
-        actual = READERS[resource.kind](client, resource.physical, resource.properties)
+        actual = READERS[resource.kind](account, resource.physical, resource.properties)
     except ClientError as error:
         yield Difference(resource.logical, "existence", resource.physical, error.response["Error"]["Code"])
+        return
+    except NotFoundError:
+        yield Difference(resource.logical, "existence", resource.physical, _ABSENT)
         return
     for name, value in resource.properties.items():
         if name not in NOT_COMPARED_PROPERTIES:
@@ -102,20 +106,20 @@ def _same_scalar(expected: Any, actual: Any) -> bool:
     return str(expected).lower() == str(actual).lower()
 
 
-def _unnamed_cors(resources: list[Resource], client: Client) -> Iterator[Difference]:
+def _unnamed_cors(resources: list[Resource], account: Account) -> Iterator[Difference]:
     for api in (resource for resource in resources if resource.kind == "AWS::ApiGatewayV2::Api"):
-        held = client("apigatewayv2").get_api(ApiId=api.physical).get("CorsConfiguration")
+        held = account("apigatewayv2").get_api(ApiId=api.physical).get("CorsConfiguration")
         if held and "CorsConfiguration" not in api.properties:
             yield Difference(api.logical, "CorsConfiguration", _ABSENT, held)
 
 
-def _unnamed_routes(resources: list[Resource], client: Client) -> Iterator[Difference]:
+def _unnamed_routes(resources: list[Resource], account: Account) -> Iterator[Difference]:
     for api in (resource for resource in resources if resource.kind == "AWS::ApiGatewayV2::Api"):
         named = {
             resource.properties["RouteKey"]
             for resource in resources
             if resource.kind == "AWS::ApiGatewayV2::Route" and resource.properties["ApiId"] == api.physical
         }
-        for route in client("apigatewayv2").get_routes(ApiId=api.physical)["Items"]:
+        for route in account.routes(api.physical):
             if route["RouteKey"] not in named:
                 yield Difference(api.logical, "routes", _ABSENT, route["RouteKey"])

@@ -8,15 +8,17 @@ from base64 import b64decode
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from local.account import Account
 from local.aws import ACCOUNT, ClientError
 from local.template import ARTIFACTS
 
 Properties = dict[str, Any]
-Client = Callable[[str], Any]
-Reader = Callable[[Client, str, Mapping[str, Any]], Properties]
 
 
-def table(client: Client, name: str, _expected: Mapping[str, Any]) -> Properties:
+Reader = Callable[[Account, str, Mapping[str, Any]], Properties]
+
+
+def table(client: Account, name: str, _expected: Mapping[str, Any]) -> Properties:
     dynamodb = client("dynamodb")
     held: Properties = dynamodb.describe_table(TableName=name)["Table"]
     lifetime = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
@@ -33,7 +35,7 @@ def table(client: Client, name: str, _expected: Mapping[str, Any]) -> Properties
     }
 
 
-def bucket(client: Client, name: str, _expected: Mapping[str, Any]) -> Properties:
+def bucket(client: Account, name: str, _expected: Mapping[str, Any]) -> Properties:
     s3 = client("s3")
     encryption = _or_none(s3.get_bucket_encryption, Bucket=name).get("ServerSideEncryptionConfiguration", {})
     rules = [
@@ -72,12 +74,12 @@ def _as_cors_rule(rule: Mapping[str, Any]) -> Properties:
     return {renamed.get(name, name): value for name, value in rule.items()}
 
 
-def bucket_policy(client: Client, _name: str, expected: Mapping[str, Any]) -> Properties:
+def bucket_policy(client: Account, _name: str, expected: Mapping[str, Any]) -> Properties:
     held = _or_none(client("s3").get_bucket_policy, Bucket=expected["Bucket"])
     return {"Bucket": expected["Bucket"], "PolicyDocument": json.loads(held.get("Policy", "{}"))}
 
 
-def function(client: Client, name: str, _expected: Mapping[str, Any]) -> Properties:
+def function(client: Account, name: str, _expected: Mapping[str, Any]) -> Properties:
     api = client("lambda")
     held: Properties = api.get_function_configuration(FunctionName=name)
     return held | {
@@ -88,13 +90,13 @@ def function(client: Client, name: str, _expected: Mapping[str, Any]) -> Propert
     }
 
 
-def event_invoke_config(client: Client, _name: str, expected: Mapping[str, Any]) -> Properties:
+def event_invoke_config(client: Account, _name: str, expected: Mapping[str, Any]) -> Properties:
     of = {name: expected[name] for name in ("FunctionName", "Qualifier")}
     held: Properties = client("lambda").get_function_event_invoke_config(**of)
     return held | of
 
 
-def permission(client: Client, sid: str, expected: Mapping[str, Any]) -> Properties:
+def permission(client: Account, sid: str, expected: Mapping[str, Any]) -> Properties:
     policy = _or_none(client("lambda").get_policy, FunctionName=expected["FunctionName"]).get("Policy", "{}")
     for statement in json.loads(policy).get("Statement", []):
         if statement["Sid"] == sid:
@@ -107,96 +109,93 @@ def permission(client: Client, sid: str, expected: Mapping[str, Any]) -> Propert
     return {}
 
 
-def role(client: Client, name: str, _expected: Mapping[str, Any]) -> Properties:
-    iam = client("iam")
-    names = iam.list_role_policies(RoleName=name)["PolicyNames"]
-    attached = iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
+def role(account: Account, name: str, _expected: Mapping[str, Any]) -> Properties:
+    held = account.role(name)
     return {
-        "AssumeRolePolicyDocument": iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"],
-        "ManagedPolicyArns": [policy["PolicyArn"] for policy in attached],
-        "Policies": [iam.get_role_policy(RoleName=name, PolicyName=policy) for policy in names],
+        "AssumeRolePolicyDocument": held["AssumeRolePolicyDocument"],
+        "ManagedPolicyArns": [policy["PolicyArn"] for policy in held["AttachedManagedPolicies"]],
+        "Policies": held["RolePolicyList"],
     }
 
 
-def managed_policy(client: Client, arn: str, _expected: Mapping[str, Any]) -> Properties:
+def managed_policy(client: Account, arn: str, _expected: Mapping[str, Any]) -> Properties:
     iam = client("iam")
     version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
     document = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
     return {"PolicyDocument": document}
 
 
-def api(client: Client, api_id: str, _expected: Mapping[str, Any]) -> Properties:
+def api(client: Account, api_id: str, _expected: Mapping[str, Any]) -> Properties:
     held: Properties = client("apigatewayv2").get_api(ApiId=api_id)
     return held
 
 
-def stage(client: Client, name: str, expected: Mapping[str, Any]) -> Properties:
+def stage(client: Account, name: str, expected: Mapping[str, Any]) -> Properties:
     held: Properties = client("apigatewayv2").get_stage(ApiId=expected["ApiId"], StageName=name)
     return held | {"ApiId": expected["ApiId"]}
 
 
-def route(client: Client, name: str, expected: Mapping[str, Any]) -> Properties:
-    route_id = name.rpartition("/")[2]
-    held: Properties = client("apigatewayv2").get_route(ApiId=expected["ApiId"], RouteId=route_id)
+def route(account: Account, name: str, expected: Mapping[str, Any]) -> Properties:
+    held = account.route(expected["ApiId"], name.rpartition("/")[2])
     return held | {"ApiId": expected["ApiId"]}
 
 
-def integration(client: Client, name: str, expected: Mapping[str, Any]) -> Properties:
-    held: Properties = client("apigatewayv2").get_integration(ApiId=expected["ApiId"], IntegrationId=name)
+def integration(account: Account, name: str, expected: Mapping[str, Any]) -> Properties:
+    held = account.integration(expected["ApiId"], name)
     return held | {"ApiId": expected["ApiId"]}
 
 
-def rule(client: Client, name: str, _expected: Mapping[str, Any]) -> Properties:
+def rule(client: Account, name: str, _expected: Mapping[str, Any]) -> Properties:
     events = client("events")
     held: Properties = events.describe_rule(Name=name)
     targets = events.list_targets_by_rule(Rule=name)["Targets"]
     return held | {"EventPattern": json.loads(held["EventPattern"]), "Targets": targets}
 
 
-def schedule(client: Client, name: str, _expected: Mapping[str, Any]) -> Properties:
+def schedule(client: Account, name: str, _expected: Mapping[str, Any]) -> Properties:
     held: Properties = client("scheduler").get_schedule(Name=name)
     return held
 
 
-def user_pool(client: Client, pool: str, _expected: Mapping[str, Any]) -> Properties:
+def user_pool(client: Account, pool: str, _expected: Mapping[str, Any]) -> Properties:
     held: Properties = client("cognito-idp").describe_user_pool(UserPoolId=pool)["UserPool"]
     return held
 
 
-def user_pool_client(client: Client, name: str, expected: Mapping[str, Any]) -> Properties:
+def user_pool_client(client: Account, name: str, expected: Mapping[str, Any]) -> Properties:
     cognito, pool = client("cognito-idp"), expected["UserPoolId"]
     held: Properties = cognito.describe_user_pool_client(UserPoolId=pool, ClientId=name)["UserPoolClient"]
     return held | {"GenerateSecret": "ClientSecret" in held}
 
 
-def user_pool_domain(client: Client, name: str, _expected: Mapping[str, Any]) -> Properties:
+def user_pool_domain(client: Account, name: str, _expected: Mapping[str, Any]) -> Properties:
     held: Properties = client("cognito-idp").describe_user_pool_domain(Domain=name)["DomainDescription"]
     return held
 
 
-def user_pool_group(client: Client, name: str, expected: Mapping[str, Any]) -> Properties:
+def user_pool_group(client: Account, name: str, expected: Mapping[str, Any]) -> Properties:
     held: Properties = client("cognito-idp").get_group(UserPoolId=expected["UserPoolId"], GroupName=name)["Group"]
     return held
 
 
-def log_group(client: Client, name: str, _expected: Mapping[str, Any]) -> Properties:
+def log_group(client: Account, name: str, _expected: Mapping[str, Any]) -> Properties:
     for held in client("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]:
         if held["logGroupName"] == name:
             return {"LogGroupName": name, "RetentionInDays": held.get("retentionInDays")}
     return {}
 
 
-def alarm(client: Client, name: str, _expected: Mapping[str, Any]) -> Properties:
+def alarm(client: Account, name: str, _expected: Mapping[str, Any]) -> Properties:
     alarms: list[Properties] = client("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"]
     return alarms[0] if alarms else {}
 
 
-def topic(client: Client, arn: str, _expected: Mapping[str, Any]) -> Properties:
+def topic(client: Account, arn: str, _expected: Mapping[str, Any]) -> Properties:
     held: Properties = client("sns").get_topic_attributes(TopicArn=arn)["Attributes"]
     return held
 
 
-def subscription(client: Client, _arn: str, expected: Mapping[str, Any]) -> Properties:
+def subscription(client: Account, _arn: str, expected: Mapping[str, Any]) -> Properties:
     """Found as its topic knows it: one that nobody has confirmed has no attributes to ask for."""
     topic_arn = expected["TopicArn"]
     held: list[Properties] = client("sns").list_subscriptions_by_topic(TopicArn=topic_arn)["Subscriptions"]
@@ -204,7 +203,7 @@ def subscription(client: Client, _arn: str, expected: Mapping[str, Any]) -> Prop
     return next(same, {})
 
 
-def secret(client: Client, arn: str, expected: Mapping[str, Any]) -> Properties:
+def secret(client: Account, arn: str, expected: Mapping[str, Any]) -> Properties:
     """A generated secret says of its making only how long it is."""
     described = client("secretsmanager").describe_secret(SecretId=arn)
     made = expected["GenerateSecretString"]
@@ -212,7 +211,7 @@ def secret(client: Client, arn: str, expected: Mapping[str, Any]) -> Properties:
     return {**described, "GenerateSecretString": {**made, "PasswordLength": len(value)}}
 
 
-def queue(client: Client, url: str, expected: Mapping[str, Any]) -> Properties:
+def queue(client: Account, url: str, expected: Mapping[str, Any]) -> Properties:
     """The service tells every attribute as text."""
     held = client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
     return {
@@ -220,22 +219,22 @@ def queue(client: Client, url: str, expected: Mapping[str, Any]) -> Properties:
     }
 
 
-def event_source_mapping(client: Client, uuid: str, _expected: Mapping[str, Any]) -> Properties:
+def event_source_mapping(client: Account, uuid: str, _expected: Mapping[str, Any]) -> Properties:
     held: Properties = client("lambda").get_event_source_mapping(UUID=uuid)
     return held | {"FunctionName": held["FunctionArn"].rpartition(":")[2]}
 
 
-def glue_database(client: Client, name: str, _expected: Mapping[str, Any]) -> Properties:
+def glue_database(client: Account, name: str, _expected: Mapping[str, Any]) -> Properties:
     held: Properties = client("glue").get_database(Name=name)["Database"]
     return {"CatalogId": held.get("CatalogId", ACCOUNT), "DatabaseInput": held}
 
 
-def glue_table(client: Client, name: str, expected: Mapping[str, Any]) -> Properties:
+def glue_table(client: Account, name: str, expected: Mapping[str, Any]) -> Properties:
     held: Properties = client("glue").get_table(DatabaseName=expected["DatabaseName"], Name=name)["Table"]
     return {"CatalogId": held.get("CatalogId", ACCOUNT), "DatabaseName": held["DatabaseName"], "TableInput": held}
 
 
-def workgroup(client: Client, name: str, expected: Mapping[str, Any]) -> Properties:
+def workgroup(client: Account, name: str, expected: Mapping[str, Any]) -> Properties:
     """Whether it may be deleted with what it holds is said when it is deleted."""
     held: Properties = client("athena").get_work_group(WorkGroup=name)["WorkGroup"]
     recursive = {"RecursiveDeleteOption": expected.get("RecursiveDeleteOption")}

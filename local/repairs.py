@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from local.account import Client
 from local.drift import Resource
-from local.observe import Client
 
 Properties = Mapping[str, Any]
 

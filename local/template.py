@@ -17,7 +17,8 @@ from typing import Any
 import boto3
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
-from samtranslator.yaml_helper import yaml_parse
+from samtranslator.yaml_helper import intrinsics_multi_constructor
+from yaml import CSafeLoader, load
 
 from local import nested
 from local.aws import REGION
@@ -39,8 +40,7 @@ class Package:
 
 def source(root: Path = ROOT) -> Template:
     """template.yaml as it is written, intrinsic functions in their long form."""
-    template: Template = yaml_parse((root / "template.yaml").read_text())
-    return template
+    return _parsed(root / "template.yaml")
 
 
 def package(parameters: dict[str, str], endpoint: str, root: Path = ROOT) -> Package:
@@ -53,7 +53,7 @@ def package(parameters: dict[str, str], endpoint: str, root: Path = ROOT) -> Pac
         key = _store(objects, _zipped(folder), "zip")
         properties["CodeUri"] = {"Bucket": ARTIFACTS, "Key": key}
     children = {
-        name: yaml_parse((root / resource["Properties"]["TemplateURL"]).read_text())
+        name: _parsed(root / resource["Properties"]["TemplateURL"])
         for name, resource in template["Resources"].items()
         if resource["Type"] == nested.STACK
     }
@@ -70,6 +70,18 @@ def package(parameters: dict[str, str], endpoint: str, root: Path = ROOT) -> Pac
     expanded = nested.fold(_with_local_keys(expanded, endpoint), children)
     key = _store(objects, json.dumps(expanded).encode(), "json")
     return Package(expanded, f"https://s3.amazonaws.com/{ARTIFACTS}/{key}", objects)
+
+
+class _Loader(CSafeLoader):  # type: ignore[misc]
+    """YAML with CloudFormation's short forms."""
+
+
+_Loader.add_multi_constructor("!", intrinsics_multi_constructor)
+
+
+def _parsed(file: Path) -> Template:
+    template: Template = load(file.read_text(), _Loader)  # noqa: S506
+    return template
 
 
 def transformed(template: Template, parameters: dict[str, str]) -> Template:
