@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from contextlib import closing
 from datetime import UTC, datetime
@@ -56,7 +55,7 @@ def _deployment(service: Service) -> Deployment:
     return Deployment(Settings.from_environment(service.stack.environment("GenerateImage")))
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+@pytest.mark.needs("curl")
 def test_the_readme_shows_what_the_demo_gives(brand: Service) -> None:
     environment = {"PATH": f"{ROOT}/.venv/bin:/usr/local/bin:/usr/bin:/bin", "DATA_DIR": str(brand.folder.path)}
     examples = EXAMPLE.findall(README.read_text())

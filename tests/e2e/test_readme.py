@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +22,7 @@ README = (ROOT / "README.md").read_text()
 EXAMPLE = re.compile(r"```sh\n(.*?)```\n(?:\n<!-- output -->\n```(?:json)?\n(.*?)```)?", re.DOTALL)
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+@pytest.mark.needs("curl")
 def test_the_examples_answer_as_shown(service: Service, tmp_path: Path) -> None:
     environment = {"PATH": f"{ROOT}/.venv/bin:/usr/local/bin:/usr/bin:/bin", "DATA_DIR": str(service.folder.path)}
     examples = EXAMPLE.findall(README)

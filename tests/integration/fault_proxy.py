@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import http.client
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from tests.loopback import listening
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -102,13 +103,11 @@ def proxy_to(endpoint: str, tables: Mapping[str, str] | None = None) -> Iterator
             return f"{operation} {distinct.index(body) + 1}"
 
         def _forward(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
-            connection = http.client.HTTPConnection(target, timeout=10)
             headers = {k: v for k, v in self.headers.items() if k.lower() != "connection"}
-            connection.request(self.command, self.path, body, headers)
-            reply = connection.getresponse()
-            content = reply.read()
-            connection.close()
-            return reply.status, dict(reply.getheaders()), content
+            with closing(http.client.HTTPConnection(target, timeout=PATIENCE)) as connection:
+                connection.request(self.command, self.path, body, headers)
+                reply = connection.getresponse()
+                return reply.status, dict(reply.getheaders()), reply.read()
 
         def _answer(self, status: int, headers: dict[str, str], content: bytes) -> None:
             self.send_response(status)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import threading
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -27,6 +24,7 @@ from imagetrail.settings import Settings
 from imagetrail.settling import Sweep
 from imagetrail.wiring import Deployment
 from tests.integration.fault_proxy import Fault, Proxy, proxy_to
+from tests.integration.killing import killed_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -181,19 +179,7 @@ def test_a_kill_leaves_nothing_that_the_sweep_does_not_settle(
     step: str,
     kind: Any,
 ) -> None:
-    started = threading.Event()
-    child: list[subprocess.Popen[bytes]] = []
-
-    def kill() -> None:
-        started.wait(10)
-        child[0].kill()
-
-    proxy.inject(Fault(step, kind, times=1, then=kill))
-    command = [sys.executable, "-m", "tests.integration.generate_once", str(caller.user_id)]
-    child.append(subprocess.Popen(command, env={**os.environ, **environment}, stderr=subprocess.DEVNULL))
-    started.set()
-    assert child[0].wait(30) == -9
-    proxy.fault = None
+    assert killed_at(Fault(step, kind, times=1), proxy, environment, "generate_once", str(caller.user_id))
     sweep_later(deployment)
     records = assert_settled(deployment, caller)
     assert_no_orphans(deployment, stack)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import threading
 from collections import Counter
 from contextlib import closing
@@ -28,6 +25,7 @@ from imagetrail.settings import Settings
 from imagetrail.settling import Sweep
 from imagetrail.wiring import Deployment
 from tests.integration.fault_proxy import Fault, Proxy, proxy_to
+from tests.integration.killing import killed_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -204,20 +202,9 @@ def test_a_lost_confirmation_does_not_lose_the_answer(deployment: Deployment, pr
 def test_who_dies_between_the_charge_and_the_answer_is_not_charged_again(
     deployment: Deployment, environment: dict[str, str], proxy: Proxy, caller: Caller, step: str
 ) -> None:
-    child: list[subprocess.Popen[bytes]] = []
-    started = threading.Event()
-
-    def kill() -> None:
-        started.wait(10)
-        child[0].kill()
-
     kind: Any = "cut after" if step == "s3 PUT thumbnails" else "cut before"
-    proxy.inject(Fault(step, kind, times=1, then=kill))
-    command = [sys.executable, "-m", "tests.integration.generate_once", str(caller.user_id), "one"]
-    child.append(subprocess.Popen(command, env={**os.environ, **environment}, stderr=subprocess.DEVNULL))
-    started.set()
-    assert child[0].wait(30) == -9
-    proxy.fault = None
+    fault = Fault(step, kind, times=1)
+    assert killed_at(fault, proxy, environment, "generate_once", str(caller.user_id), "one")
     with pytest.raises(InProgress, match="is being worked on"):
         submit(deployment.submission, caller)
     guard = replace(deployment.submission.guard, now=lambda: datetime.now(UTC) + timedelta(seconds=11))

@@ -8,10 +8,9 @@ import random
 import shutil
 import subprocess
 import tempfile
-import threading
 from contextlib import closing, contextmanager
 from datetime import datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
@@ -33,6 +32,8 @@ from imagetrail.settings import Settings
 from imagetrail.tombstones import tombstone
 from imagetrail.wiring import Deployment
 from tests.integration.test_export import put, rows
+from tests.loopback import listening
+from tests.programs import program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,13 +83,8 @@ class Pictures(BaseHTTPRequestHandler):
 @contextmanager
 def storage() -> Iterator[tuple[str, list[str]]]:
     asked: list[str] = []
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Storage", (Pictures,), {"asked": asked}))
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}", asked
-    finally:
-        server.shutdown()
-        server.server_close()
+    with listening(type("Storage", (Pictures,), {"asked": asked})) as url:
+        yield url, asked
 
 
 def seed(caller: Caller, **cells: Any) -> dict[str, Any]:
@@ -360,14 +356,6 @@ def test_a_run_that_was_stopped_is_run_again(deployment: Deployment, alice: Call
     assert len(rows(exported(deployment, alice))) == 200
 
 
-def _programs() -> Path | None:
-    """The newest PostgreSQL of this machine."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[4]))
-    named = shutil.which("initdb")
-    return found[-1].parent if found else Path(named).parent if named else None
-
-
-POSTGRES = _programs()
 SCHEMA = """
 CREATE TABLE generated_images (
     id uuid PRIMARY KEY, user_id uuid, prompt text NOT NULL, full_prompt text NOT NULL, image_url text, dataset_id uuid,
@@ -384,8 +372,8 @@ class Postgres:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def run(self, program: str, *words: str, stdin: str = "") -> str:
-        command = [str((POSTGRES or Path()) / program), *words]
+    def run(self, name: str, *words: str, stdin: str = "") -> str:
+        command = [str(program(name)), *words]
         if os.getuid() == 0:
             command = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", *command]
         environment = {"PGHOST": str(self.folder), "PGDATABASE": "postgres", "PGUSER": "trail", "LC_ALL": "C.UTF-8"}
@@ -428,7 +416,7 @@ NASTY = [
 ]  # fmt: skip
 
 
-@pytest.mark.skipif(POSTGRES is None, reason="PostgreSQL is not installed")
+@pytest.mark.needs("initdb")
 def test_every_column_of_a_real_postgres_comes_in(postgres: Postgres, deployment: Deployment, tmp_path: Path) -> None:
     chance = random.Random(7)  # noqa: S311
     made: dict[str, list[str | None]] = {}

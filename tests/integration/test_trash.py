@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import subprocess
-import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from datetime import timedelta
@@ -24,6 +20,7 @@ from imagetrail.settings import Settings
 from imagetrail.trash import KEPT, find_pixels
 from imagetrail.wiring import Deployment
 from tests.integration.fault_proxy import Fault, Proxy, proxy_to
+from tests.integration.killing import killed_at
 from tests.integration.made import made
 from tests.integration.trash_once import empty
 
@@ -295,30 +292,12 @@ def test_a_kill_leaves_nothing_that_the_schedule_does_not_finish(
         record = make()
         if steps[0] != "throw":
             deployment.trash.throw(caller, record["id"])
-        arguments = steps if steps[0] == "empty" else [*steps, str(caller.user_id), record["id"]]
-        killed = kill_at(Fault(label, "cut after" if after else "cut before", times=1), proxy, environment, arguments)
+        words = steps if steps[0] == "empty" else [*steps, str(caller.user_id), record["id"]]
+        fault = Fault(label, "cut after" if after else "cut before", times=1)
+        killed = killed_at(fault, proxy, environment, "trash_once", *words)
         assert killed or steps[0] == "empty"  # the schedule itself may have been faster
         empty(deployment, SOON)
         assert_agreement(deployment, record)
-
-
-def kill_at(fault: Fault, proxy: Proxy, environment: dict[str, str], arguments: list[str]) -> bool:
-    """Runs one step of the trash until it meets the fault. Whether it did."""
-    started = threading.Event()
-    child: list[subprocess.Popen[bytes]] = []
-
-    def kill() -> None:
-        started.wait(10)
-        child[0].kill()
-
-    fault.then = kill
-    proxy.inject(fault)
-    command = [sys.executable, "-m", "tests.integration.trash_once", *arguments]
-    child.append(subprocess.Popen(command, env={**os.environ, **environment}, stderr=subprocess.DEVNULL))
-    started.set()
-    killed = child[0].wait(30) == -9
-    proxy.fault = None
-    return killed
 
 
 @pytest.mark.parametrize("kind", ["cut before", "cut after"])
@@ -336,7 +315,7 @@ def test_a_purge_that_is_killed_is_finished(
     record = make()
     deployment.trash.throw(caller, record["id"])
     empty(deployment, SOON)
-    assert kill_at(Fault(label, kind, times=1), proxy, environment, ["empty", str(OVER.total_seconds())])
+    assert killed_at(Fault(label, kind, times=1), proxy, environment, "trash_once", "empty", str(OVER.total_seconds()))
     half_gone = now_of(deployment, record)
     if half_gone is not None and half_gone["trash"] == "purging":
         with pytest.raises(Conflict):

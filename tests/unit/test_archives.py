@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import shutil
 import subprocess
 import zipfile
 import zlib
@@ -14,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagetrail import archives
+from tests.programs import program
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-UNZIP = shutil.which("unzip")
 AT = "2026-02-03T10:30:42.000000Z"
 
 
@@ -40,11 +39,11 @@ def test_an_archive_reads_back(contents: list[bytes]) -> None:
         assert all(info.date_time == (2026, 2, 3, 10, 30, 42) for info in read.infolist())
 
 
-@pytest.mark.skipif(UNZIP is None, reason="unzip is not installed")
+@pytest.mark.needs("unzip")
 def test_unzip_takes_it(tmp_path: Path) -> None:
     path = tmp_path / "some.zip"
     path.write_bytes(archive([("a.txt", b"a"), ("images/b.png", b"b" * 70_000)]))
-    subprocess.run([str(UNZIP), "-tqq", str(path)], check=True)
+    subprocess.run([str(program("unzip")), "-tqq", str(path)], check=True)
 
 
 def test_many_files_and_far_positions_use_zip64() -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import socket
 import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from cli.fetching import Fetcher, NotFetched
+from tests.loopback import listening
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,13 +64,12 @@ gate = threading.Event()
 @contextmanager
 def served() -> Iterator[tuple[str, list[str]]]:
     asked: list[str] = []
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Recorded", (Answers,), {"asked": asked}))
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}", asked
-    finally:
-        server.shutdown()
-        server.server_close()
+    gate.clear()
+    with listening(type("Recorded", (Answers,), {"asked": asked})) as url:
+        try:
+            yield url, asked
+        finally:
+            gate.set()
 
 
 def told(fetcher: Fetcher, url: str) -> str:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from imagetrail.dynamo import Expression, Item
 
 ALICE, BOB, ADMIN = Caller("alice"), Caller("bob"), Caller("root", is_admin=True)
-THREADS = ThreadPoolExecutor(2)
 
 
 def name(number: int) -> str:
@@ -63,8 +62,9 @@ class Table:
 
 def family(table: Table, caller: Caller, number: int) -> dict[str, Any]:
     history = History(cast("Any", table), "images", cast("Any", None), "unowned")
-    tree = lineage.Family(history=history, dynamo=cast("Any", table), table="images", executor=THREADS)
-    found = tree.of(caller, name(number), "https://pictures.example")
+    with ThreadPoolExecutor(2) as threads:
+        tree = lineage.Family(history=history, dynamo=cast("Any", table), table="images", executor=threads)
+        found = tree.of(caller, name(number), "https://pictures.example")
     Lineage.model_validate(found)
     return found
 

@@ -1,7 +1,6 @@
 """The record inside the pixels: exact for us, readable for every metadata tool, invisible in the picture."""
 
 import json
-import shutil
 import struct
 import subprocess
 import zlib
@@ -183,7 +182,7 @@ def test_any_bytes_are_no_provenance(head: bytes, tail: bytes) -> None:
 
 @pytest.mark.parametrize("image_format", FORMATS)
 @pytest.mark.parametrize("prompt", ["short", LONG_PROMPT], ids=["short", "10,000 emoji"])
-@pytest.mark.skipif(shutil.which("exiftool") is None, reason="exiftool is not installed")
+@pytest.mark.needs("exiftool")
 def test_exiftool_reads_the_standard_properties(image_format: str, prompt: str) -> None:
     text = prompt + " <&>\x00é"
     marked = provenance.embed(picture(image_format), RECORD | {"prompt": text, "full_prompt": "Vibe. " + text})

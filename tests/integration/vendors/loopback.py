@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from collections import deque
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, NamedTuple, get_args
 
 from tests.integration.model_contract import Step
+from tests.loopback import Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -49,10 +49,9 @@ class Vendor:
     steps: deque[Step] = field(default_factory=deque)
     requests: list[Request] = field(default_factory=list)
     charged: int = 0
-    opened: list[socket.socket] = field(default_factory=list)
+    connections: int = 0
     released: threading.Event = field(default_factory=threading.Event)
-    _server: ThreadingHTTPServer | None = None
-    _thread: threading.Thread | None = None
+    _server: Server | None = None
 
     @property
     def url(self) -> str:
@@ -62,10 +61,6 @@ class Vendor:
     def received(self) -> int:
         return len(self.requests)
 
-    @property
-    def connections(self) -> int:
-        return len(self.opened)
-
     def script(self, *steps: Step) -> None:
         """What the next requests meet, in this order."""
         assert set(steps) <= set(_STEPS)
@@ -74,23 +69,15 @@ class Vendor:
     def start(self) -> None:
         """Listens, on the port of before if there was one."""
         self.released.clear()
-        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), _handler(self))
-        self._server.daemon_threads = True
+        self._server = Server(_handler(self), self.port)
         self.port = self._server.server_address[1]
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
-        self._thread.start()
 
     def stop(self) -> None:
         """Ends all connections, refuses new ones, and lets go of the port."""
-        if self._server is not None and self._thread is not None:
+        if self._server is not None:
             self.released.set()
-            self._server.shutdown()
-            self._thread.join()
             self._server.server_close()
             self._server = None
-            for connection in self.opened:
-                with suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager
@@ -115,7 +102,7 @@ def _handler(vendor: Vendor) -> type[BaseHTTPRequestHandler]:
         def setup(self) -> None:
             super().setup()
             with lock:
-                vendor.opened.append(self.connection)
+                vendor.connections += 1
 
         def log_message(self, *_: object) -> None:
             return
