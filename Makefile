@@ -3,7 +3,17 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 INSTALL := pip install --quiet --disable-pip-version-check --no-deps
+# The short files come last, so that both workers end together.
+SLOWEST_FIRST := tests/integration tests/e2e tests/browser tests/unit
 export SAM_CLI_TELEMETRY := 0
+
+# Makes a virtual environment, unless there is one that works.
+define environment
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "imagetrail needs Python 3.11 or later; set PYTHON=python3.x")'
+@$(1)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	{ echo "$(PYTHON) cannot make virtual environments: run apt-get install python3-venv, or set PYTHON to one that can" >&2; exit 1; }
+@$(1)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(1)
+endef
 
 .DEFAULT_GOAL := help
 
@@ -11,9 +21,8 @@ help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 .venv/run: requirements/run.txt layers/stability/requirements.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "imagetrail needs Python 3.11 or later; set PYTHON=python3.x")'
+	$(call environment,.venv)
 	@echo "installing into .venv, about a minute" >&2
-	@test -x $(PY) || $(PYTHON) -m venv .venv
 	@$(PY) -m $(INSTALL) --require-hashes -r requirements/run.txt
 	@$(PY) -m $(INSTALL) --require-hashes -r layers/stability/requirements.txt
 	@$(PY) -m $(INSTALL) --no-build-isolation -e .
@@ -42,8 +51,8 @@ web/node_modules/axe-core: .venv/web web/check.lock
 	@touch $@
 
 .venv-build/ready: requirements/build.txt
+	$(call environment,.venv-build)
 	@echo "installing into .venv-build, about a minute" >&2
-	@test -x .venv-build/bin/python || $(PYTHON) -m venv .venv-build
 	@.venv-build/bin/python -m $(INSTALL) --require-hashes -r requirements/build.txt
 	@touch $@
 
@@ -72,7 +81,8 @@ demo: .venv/run  ## fill a running `make run` with three months of a brand's ima
 	@$(PY) -m local.demo
 
 test: .venv/test build/web/index.html web/node_modules/axe-core  ## unit, integration, end-to-end and browser tests
-	$(PY) -m pytest -n 2 --dist loadfile tests/unit tests/integration tests/e2e tests/browser
+	@$(PY) -m tests.browser.chromium
+	$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(SLOWEST_FIRST) $(PYTEST_ARGS)
 
 unit: .venv/test .venv/web  ## the tests that need no socket
 	$(PY) -m pytest tests/unit

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.request import Request, urlopen
 
 from local.token import token
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from tests.conftest import Service
@@ -25,7 +26,7 @@ class Api:
         """The answer's JSON. Raises HTTPError."""
         data = None if body is None else json.dumps(body).encode()
         request = Request(self._url + path, data, {**self._headers, **headers}, method=method)
-        with urlopen(request, timeout=30) as answer:
+        with urlopen(request, timeout=PATIENCE) as answer:
             text = answer.read()
         return json.loads(text) if text else None
 

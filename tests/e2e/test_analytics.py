@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import time
 import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ import pytest
 
 from imagetrail.analytics.reports import SHAPES
 from local.token import token
+from tests.waiting import PATIENCE, until
 
 if TYPE_CHECKING:
     from tests.conftest import Service
@@ -25,7 +25,7 @@ def call(service: Service, path: str, bearer: str | None = None, body: Any = Non
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(f"{service.url}{path}", data, headers)
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             return answer.status, answer.headers["content-type"], answer.read()
     except urllib.error.HTTPError as error:
         return error.code, error.headers["content-type"], error.read()
@@ -44,15 +44,15 @@ def test_what_was_made_is_reported_to_who_made_it(service: Service) -> None:
     for prompt in ("a quokka on a hill", "a quokka by the sea"):
         made = call(service, "/ai/generate", bearer, {"prompt": prompt, "style": "oil"})
         assert made[0] == 201
-    deadline = time.monotonic() + 30
-    while True:
+
+    def report() -> Any:
         fold(service)
         status, kind, body = call(service, "/ai/analytics/prompts", bearer)
         assert (status, kind) == (200, "application/json")
-        if (told := json.loads(body))["total"]["records"] == 2:
-            break
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+        return json.loads(body)
+
+    until(lambda: report()["total"]["records"] == 2)
+    told = report()
     assert {row["term"]: row["records"] for row in told["rows"]} == {"quokka": 2, "hill": 1, "sea": 1}
     status, kind, body = call(service, "/ai/analytics/settings?format=csv&sort=images", bearer)
     assert (status, kind) == (200, "text/csv; charset=utf-8")

@@ -14,6 +14,7 @@ import pytest
 from local.aws import environment as account
 from local.credentials import Credentials
 from tests.e2e.test_api import Client
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from tests.conftest import Service
@@ -31,7 +32,9 @@ NO_ENDPOINT = account(Credentials("AKIANOBODY", "wrong")) | {"AWS_ENDPOINT_URL":
 
 def imagetrail(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     environment = HOME_ALONE | environment
-    return subprocess.run([COMMAND, *words], capture_output=True, text=True, timeout=60, env=environment, check=False)
+    return subprocess.run(
+        [COMMAND, *words], capture_output=True, text=True, timeout=PATIENCE, env=environment, check=False
+    )
 
 
 def operator(service: Service) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -11,6 +10,7 @@ import pytest
 
 from imagetrail.answers import Job
 from tests.e2e.test_api import Client, anonymous, sign_in
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,11 +29,8 @@ def job_of(answer: Answer) -> Job:
 
 def finished(client: Client, location: str) -> Job:
     """The job at this location when it is through."""
-    deadline = time.monotonic() + SOON
-    while (job := job_of(client.get(location))).finished_at is None:
-        assert time.monotonic() < deadline, job
-        time.sleep(0.5)
-    return job
+    until(lambda: job_of(client.get(location)).finished_at is not None)
+    return job_of(client.get(location))
 
 
 def test_a_user_leaves(anonymous: Client, sign_in: Callable[..., Client]) -> None:
@@ -58,10 +55,7 @@ def test_a_user_leaves(anonymous: Client, sign_in: Callable[..., Client]) -> Non
     assert bob.get(location).status == 404
     assert anonymous.get(location).status == 404
 
-    started = time.monotonic()
-    while alice.get("/ai/generated-images").json["count"]:
-        assert time.monotonic() - started < 20, "what is there goes at once"
-        time.sleep(0.1)
+    until(lambda: not alice.get("/ai/generated-images").json["count"])
     job = finished(alice, location)
     assert job.status == "succeeded", job.error
     assert job.receipt is not None
@@ -131,10 +125,8 @@ def test_a_dataset_is_deleted(sign_in: Callable[..., Client]) -> None:
     assert job_of(asked).kind == "delete_dataset"
     assert alice.get(path).status == 404
     assert alice.get("/ai/datasets").json["datasets"] == []
-    deadline = time.monotonic() + SOON
-    while (after := alice.get(f"/ai/generated-images/{image['id']}").json)["dataset_id"] is not None:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    until(lambda: alice.get(f"/ai/generated-images/{image['id']}").json["dataset_id"] is None)
+    after = alice.get(f"/ai/generated-images/{image['id']}").json
     assert (after["status"], after["full_prompt"]) == ("succeeded", image["prompt_used"])
     assert job_of(alice.get(asked.headers["location"])).progress["records_unlinked"] == 1
     assert alice.get("/ai/generated-images").json["count"] == 1

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from tests.e2e.test_api import Client, anonymous, sign_in
 from tests.e2e.test_erasure import finished, job_of
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,7 +57,7 @@ def test_a_job_ends_with_a_link(anonymous: Client, sign_in: Callable[..., Client
     assert job.status == "succeeded", job
     assert job.receipt is not None
     assert job.receipt.file is not None
-    with urllib.request.urlopen(job.receipt.file.url, timeout=10) as reply:
+    with urllib.request.urlopen(job.receipt.file.url, timeout=PATIENCE) as reply:
         assert reply.headers["content-type"] == "application/zip"
         assert reply.headers["content-disposition"] == 'attachment; filename="generated_images.zip"'
         data = reply.read()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import pytest
 
 from local.testing import running
 from tests.e2e.test_api import Answer, Client
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,11 +40,8 @@ def generate(client: Client, body: Any = None, **said: str) -> Answer:
 
 
 def final(client: Client, where: str) -> Any:
-    deadline = time.monotonic() + 30
-    while (record := client.get(where).json)["status"] == "pending":
-        assert time.monotonic() < deadline, "it is still pending"
-        time.sleep(0.1)
-    return record
+    until(lambda: client.get(where).json["status"] != "pending")
+    return client.get(where).json
 
 
 def test_a_repeated_request_is_one_image(anonymous: Client) -> None:

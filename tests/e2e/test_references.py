@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -10,6 +9,7 @@ from imagetrail.answers import Dataset, ReferenceUpload
 from local.token import token
 from tests.e2e.test_api import Answer, Client
 from tests.integration.uploads import fetch, picture, post
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from tests.conftest import Service
@@ -20,13 +20,8 @@ def signed_in(service: Service) -> Client:
 
 
 def settled(caller: Client, path: str) -> Answer:
-    until = time.monotonic() + 90
-    while True:
-        answer = caller.get(path)
-        if all(image["status"] != "awaiting" for image in answer.json["reference_images"]):
-            return answer
-        assert time.monotonic() < until
-        time.sleep(0.1)
+    until(lambda: all(image["status"] != "awaiting" for image in caller.get(path).json["reference_images"]))
+    return caller.get(path)
 
 
 def test_from_the_form_to_the_picture(service: Service) -> None:

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -22,24 +21,22 @@ from imagetrail.settings import Settings
 from imagetrail.wiring import Deployment
 from local.template import ROOT
 from local.testing import Service, running
+from tests.waiting import PATIENCE, until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
-
-PATIENCE = 20.0  # seconds
 
 
 def generate(service: Service, prompt: str) -> str:
     body = json.dumps({"prompt": prompt, "style": "paper cut"}).encode()
     request = Request(f"{service.url}/ai/generate", body, {"content-type": "application/json"})
-    with urlopen(request, timeout=30) as answer:
+    with urlopen(request, timeout=PATIENCE) as answer:
         return str(json.load(answer)["id"])
 
 
 def search(service: Service, q: str, **query: Any) -> SearchPage:
     url = f"{service.url}/ai/generated-images/search?{urlencode({'q': q, **query})}"
-    with urlopen(url, timeout=30) as answer:
+    with urlopen(url, timeout=PATIENCE) as answer:
         return SearchPage.model_validate_json(answer.read())
 
 
@@ -56,13 +53,6 @@ def indexed(service: Service) -> set[str]:
             return set()
         with deployment.indexer.opened(shard, state) as folder:
             return set(View(folder).fingerprints())
-
-
-def eventually(happened: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + PATIENCE
-    while not happened() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return happened()
 
 
 @pytest.mark.parametrize(
@@ -82,7 +72,7 @@ def test_what_was_just_made_is_found_and_marked(service: Service, prompt: str, q
     image = next(image for image in page.images if str(image.id) == image_id)
     assert [fragment.text for fragment in image.snippet if fragment.match] == marked
     assert "".join(fragment.text for fragment in image.snippet) == prompt
-    assert eventually(lambda: image_id in indexed(service))
+    assert until(lambda: image_id in indexed(service))
     assert image_id in ids(search(service, f'{q} style:"paper cut"', sort="time"))
     assert image_id not in ids(search(service, f"{q} -style:paper"))
 
@@ -104,7 +94,9 @@ def test_an_operator_writes_the_index_anew(service: Service, options: list[str])
     image_id = generate(service, "a capybara in the rain")
     command = [sys.executable, "-c", "from cli.main import command; command()", "reindex", *options]
     environment = {**os.environ, "DATA_DIR": str(service.folder.path)}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert "records" in done.stdout
     assert image_id in indexed(service)
@@ -115,11 +107,11 @@ def test_the_index_catches_up_after_a_kill(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with running(data) as service:
         first = generate(service, "a first axolotl")
-        assert eventually(lambda: first in indexed(service))
+        assert until(lambda: first in indexed(service))
         function = service.stack.resources["IndexImages"]
         service.stack.client("lambda").put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=0)
         second = generate(service, "a second axolotl")
         os.kill(service.process.pid, signal.SIGKILL)
     with running(data) as service:
         assert set(ids(search(service, "axolotl"))) == {first, second}
-        assert eventually(lambda: {first, second} <= indexed(service))
+        assert until(lambda: {first, second} <= indexed(service))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
-import time
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -39,6 +39,7 @@ from tests.integration.analytics import (
     fresh_days,
     record,
 )
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -121,13 +122,14 @@ def test_the_stream_tells_of_every_change(stack: Stack, day: date) -> None:
             lambda: deployment.dynamo.put(table, {**item, "favorite": True}, anyway),
             lambda: deployment.dynamo.delete(table, one["id"], anyway),
         ]
+
+        def touched_since(moment: datetime) -> bool:
+            return bool(store.touched().get(text, moment) > moment)
+
         for change in changes:
             before = datetime.now(UTC)
             change()
-            deadline = time.monotonic() + 30
-            while store.touched().get(text, before) <= before:
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
+            until(partial(touched_since, before))
 
 
 CHANGES = st.sampled_from(["create", "favorite", "trash", "restore", "settle", "delete", "erase", "poison", "fold"])

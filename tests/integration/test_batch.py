@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from contextlib import closing
 from dataclasses import replace
@@ -21,6 +20,7 @@ from imagetrail.settings import Settings
 from imagetrail.wiring import Deployment
 from tests.integration.fault_proxy import Fault, Kind, Proxy, proxy_to
 from tests.integration.made import made
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,11 +84,13 @@ def test_each_id_has_its_outcome(deployment: Deployment, caller: Caller) -> None
 def run(deployment: Deployment, caller: Caller, action: str, **words: Any) -> dict[str, Any]:
     """A job to its end, by a runner of this process or by the deployed one."""
     job = deployment.batch.on_filter(caller, wish(action, filter=words))
-    deadline = time.monotonic() + 30
-    while job["status"] not in ("succeeded", "failed"):
+
+    def ended() -> bool:
         deployment.runner.run(timedelta(seconds=1), job["id"])
-        job = deployment.jobs.get(caller, job["id"])
-        assert time.monotonic() < deadline, job
+        return deployment.jobs.get(caller, job["id"])["status"] in ("succeeded", "failed")
+
+    until(ended)
+    job = deployment.jobs.get(caller, job["id"])
     Job.model_validate(job)
     return job
 

@@ -28,6 +28,7 @@ from imagetrail.settings import Settings
 from imagetrail.tombstones import tombstone
 from imagetrail.wiring import Deployment
 from tests.integration.test_erasure import Killed, Life, schedule
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -149,7 +150,7 @@ def seen(deployment: Deployment, asked: Order, job_id: str) -> dict[str, Any]:
 
 
 def fetched(job: dict[str, Any]) -> tuple[bytes, Any]:
-    with urllib.request.urlopen(job["receipt"]["file"]["url"], timeout=10) as reply:
+    with urllib.request.urlopen(job["receipt"]["file"]["url"], timeout=PATIENCE) as reply:
         return reply.read(), reply.headers
 
 

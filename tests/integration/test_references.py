@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -26,6 +25,7 @@ from imagetrail.wiring import Deployment
 from tests.integration import uploads
 from tests.integration.fault_proxy import Fault, proxy_to
 from tests.integration.uploads import fetch, picture
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,13 +68,11 @@ def judged(deployment: Deployment, alice: Caller, dataset_id: str) -> Callable[[
     """Waits until nothing is awaited any more."""
 
     def wait() -> Dataset:
-        until = time.monotonic() + SECONDS
-        while time.monotonic() < until:
-            dataset = deployment.datasets.get(alice, dataset_id)
-            if all(image["status"] != "awaiting" for image in dataset["reference_images"]):
-                return dataset
-            time.sleep(0.1)
-        raise TimeoutError
+        until(lambda: all(image["status"] != "awaiting" for image in images()))
+        return deployment.datasets.get(alice, dataset_id)
+
+    def images() -> list[Any]:
+        return list(deployment.datasets.get(alice, dataset_id)["reference_images"])
 
     return wait
 
@@ -90,13 +88,6 @@ def versions(stack: Stack, dataset_id: str) -> Callable[[], list[str]]:
         return sorted(v["Key"] for v in held.get("Versions", []) + held.get("DeleteMarkers", []))
 
     return listed
-
-
-def wait_for(holds: Callable[[], bool]) -> None:
-    until = time.monotonic() + SECONDS
-    while not holds():
-        assert time.monotonic() < until
-        time.sleep(0.1)
 
 
 def store(deployment: Deployment, key: str, data: bytes) -> None:
@@ -127,7 +118,7 @@ def test_an_upload_becomes_ready(
     assert (status, len(data), hashlib.sha256(data).hexdigest()) == (200, image["bytes"], image["sha256"])
     thumbnail = pyvips.Image.new_from_buffer(fetch(image["thumbnail_url"])[1], "")
     assert thumbnail.get("vips-loader") == "webpload_buffer"
-    wait_for(lambda: len(versions()) == 2)
+    until(lambda: len(versions()) == 2)
     assert versions() == [f"{stem(dataset_id, image['id'])}{kind}" for kind in ("png", "thumbnail.webp")]
     (listed,) = deployment.datasets.page(alice)["datasets"]
     assert listed["reference_images"] == [{**image, "url": None, "thumbnail_url": None}]
@@ -159,7 +150,7 @@ def test_what_is_no_picture_is_refused_and_removed(
     (image,) = judged()["reference_images"]
     assert (image["status"], image["url"]) == ("refused", None)
     assert reason in image["reason"]
-    wait_for(lambda: not versions())
+    until(lambda: not versions())
 
 
 def test_the_form_takes_one_file_of_its_type_and_size_at_its_place(
@@ -303,9 +294,9 @@ def test_deleting_leaves_nothing(
     assert [image["id"] for image in left["reference_images"]] == [uploads[1]["id"]]
     with pytest.raises(NotFound):
         references.delete(alice, dataset_id, uploads[0]["id"])
-    wait_for(lambda: {key.rpartition("/")[2].partition(".")[0] for key in versions()} == {uploads[1]["id"]})
+    until(lambda: {key.rpartition("/")[2].partition(".")[0] for key in versions()} == {uploads[1]["id"]})
     references.delete(alice, dataset_id, uploads[1]["id"])
-    wait_for(lambda: not versions())
+    until(lambda: not versions())
 
 
 @pytest.mark.parametrize("gone", ["reference", "dataset"])

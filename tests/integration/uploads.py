@@ -10,6 +10,7 @@ import pyvips
 from urllib3.filepost import encode_multipart_formdata
 
 from imagetrail.reference_entries import incoming_key
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +33,7 @@ def post(upload: Mapping[str, Any], data: bytes, *, gateway_token: str = "", **c
     fields: list[tuple[str, Any]] = [*(upload["fields"] | changed).items()]
     body, content_type = encode_multipart_formdata([*fields, ("file", ("a.png", data, "application/octet-stream"))])
     parts = urlsplit(upload["url"])
-    connection = http.client.HTTPConnection(parts.netloc, timeout=30)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=PATIENCE)
     connection.request("POST", parts.path, body, {"content-type": content_type, "x-imagetrail-gateway": gateway_token})
     answer = connection.getresponse()
     said = answer.read().decode()
@@ -43,7 +44,7 @@ def post(upload: Mapping[str, Any], data: bytes, *, gateway_token: str = "", **c
 def fetch(url: str) -> tuple[int, bytes]:
     """GETs what a signed address leads to."""
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.netloc, timeout=30)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=PATIENCE)
     connection.request("GET", f"{parts.path}?{parts.query}")
     answer = connection.getresponse()
     body = answer.read()
