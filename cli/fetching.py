@@ -79,7 +79,7 @@ class Fetcher:
             connection.request("GET", path + query, headers={"User-Agent": "imagetrail", "Accept": "image/*"})
             answer = held.enter_context(closing(connection.getresponse()))
             if answer.status in (301, 302, 303, 307, 308):
-                return urljoin(url, answer.headers.get("location", ""))
+                return _target(url, answer.headers.get("location", ""))
             if answer.status != 200:
                 raise NotFetched(f"its server answers {answer.status}")
             return self._read(answer, sock, deadline)
@@ -125,6 +125,13 @@ class Fetcher:
         if address.is_loopback:
             return self.allow_loopback
         return address.is_global and not address.is_multicast and not address.is_reserved
+
+
+def _target(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        raise NotFetched("it is redirected to a URL that makes no sense") from None
 
 
 def _left(deadline: float) -> float:

@@ -35,8 +35,9 @@ from imagetrail.records import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cli.columns import Row
     from cli.fetching import Fetcher
-    from cli.tables import Row, Table
+    from cli.tables import Table
     from imagetrail.dynamo import Item
     from imagetrail.wiring import Deployment
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from cli.deployments import Opened
     from cli.recost import Sum
+    from cli.tables import Format
 
 FINDINGS, TROUBLE = 1, 2
 _AGAIN = "what is done stays done, run it again to go on"
@@ -256,6 +257,16 @@ def sql(parts: Opened, file: IO[str] | None, query: str | None, *, as_csv: bool)
 @click.option(
     "--columns", metavar="NAMES", help="The columns of a file without a header, such as id,prompt,created_at."
 )
+@click.option(
+    "--format",
+    "file_format",
+    type=click.Choice(["csv", "text", "unaligned", "dump", "json", "copied-json"]),
+    help="What FILE is, where it is not recognized: text is COPY's, unaligned that of psql -A, copied-json what \\copy "
+    "writes of row_to_json.",
+)
+@click.option("--delimiter", metavar="CHARACTER", help="What is between the cells of FILE; tab for a tab.")
+@click.option("--encoding", metavar="NAME", help="The encoding of FILE, such as windows-1252, if it is not recognized.")
+@click.option("--ignore-unknown", is_flag=True, help="Skip columns that are not imported; they are an error otherwise.")
 @click.option("--no-images", is_flag=True, help="Leave the images for later: a run without it adds them.")
 @click.option("--allow-loopback", is_flag=True, help="Fetch images from this machine too.")
 @click.option(
@@ -271,14 +282,19 @@ def import_(
     user: str | None,
     columns: str | None,
     report_file: Path | None,
+    file_format: Format | None,
+    delimiter: str | None,
+    encoding: str | None,
     *,
+    ignore_unknown: bool,
     no_images: bool,
     allow_loopback: bool,
 ) -> None:
     """Bring a history here: a table generated_images of PostgreSQL or Supabase, or an export of imagetrail.
 
-    FILE is a CSV, what psql's \\copy wrote (csv or text), a dump of pg_dump, or an export (csv, jsonl, zip). Images are
-    fetched from image_url, only over http and https and from the public internet, and stored with a thumbnail and their
+    FILE is a CSV, what psql's \\copy wrote (csv or text), a dump of pg_dump in plain text, JSON of row_to_json or
+    json_agg, or an export (csv, jsonl, zip); gzip is unpacked. How it is written is recognized. Images are fetched
+    from image_url, only over http and https and from the public internet, and stored with a thumbnail and their
     record. A record that is here already is never written over. It may be stopped and run again at any time: what is
     here is passed over, and what was refused is tried again.
 
@@ -287,14 +303,20 @@ def import_(
     from cli.fetching import Fetcher
     from cli.importing import Import
     from cli.refusals import Refusals
-    from cli.tables import opened
+    from cli.tables import Options, opened
 
+    delimiter = "\t" if delimiter in ("tab", "\\t") else delimiter
+    if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n\\'):
+        raise click.UsageError("--delimiter is one character, or tab")
+    options = Options(format=file_format, delimiter=delimiter, encoding=encoding, ignore_unknown=ignore_unknown)
     names = tuple(name.strip() for name in columns.split(",")) if columns else None
     report_file = report_file or file.with_name(f"{file.name}.refused.csv")
     if report_file.exists() and report_file.samefile(file):
         raise click.UsageError("--report would be written over FILE; name another file")
     refusals = Refusals(report_file)
-    with opened(file, names) as source, refusals, progress_bar("Rows") as progress:
+    with opened(file, names, options) as source, refusals, progress_bar("Rows") as progress:
+        if source.note:
+            click.echo(source.note, err=True)
         report = Import(
             deployment=parts.deployment,
             table=source,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -17,6 +16,9 @@ from pydantic import (
     model_validator,
 )
 
+from cli import postgres
+from cli.columns import shortened
+from cli.values import is_null, is_typed
 from imagetrail import moments
 from imagetrail.answers import Image, ReferenceImage
 from imagetrail.records import COLUMNS
@@ -24,9 +26,8 @@ from imagetrail.schemas import MAX_SEED, AspectRatio, Format, Id, Quality, Resol
 
 MAX_BYTES = 350_000
 """Of a record: an item of the tables may have 400 KB, with its keys."""
-_TIME = re.compile(
-    r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d(:?\d\d)?)?)", re.ASCII | re.IGNORECASE
-)
+_LARGEST, _SMALLEST = 1e100, 1e-100
+"""Of a fraction: the tables keep numbers from 1e-130 to 1e125."""
 
 
 class RefusedRow(Exception):
@@ -38,23 +39,22 @@ class RefusedRow(Exception):
 
 
 def _moment(value: object) -> object:
-    if not isinstance(value, str):
+    if isinstance(value, datetime):
         return value
-    if not _TIME.fullmatch(value):
-        raise ValueError("must be a time with its zone, such as 2026-02-02 10:30:00+00")
-    try:
-        return datetime.fromisoformat(value.upper()).astimezone(UTC)
-    except (OverflowError, ValueError):
-        raise ValueError("must be a time that the calendar has, such as 2026-02-02 10:30:00+00") from None
+    if not isinstance(value, str):
+        raise ValueError(f"must be {postgres.TIME_FORMS}")
+    return postgres.time(value)
 
 
 def _document(value: object) -> object:
+    """JSON in a cell, or an array of PostgreSQL."""
     if not isinstance(value, str):
         return value
     try:
-        return orjson.loads(value)
+        found = orjson.loads(value)
     except orjson.JSONDecodeError:
-        raise ValueError('must be JSON, such as ["wooden tables"]') from None
+        return postgres.array(value)
+    return found or [] if isinstance(found, dict) else found
 
 
 def _jpeg_is_jpg(value: object) -> object:
@@ -97,8 +97,8 @@ class SeedRow(BaseModel):
     def _fill(cls, cells: dict[str, Any]) -> dict[str, Any]:
         """What the table left empty and the history always tells."""
         filled = {name: value for name, value in _UNSAID.items() if cells.get(name) is None}
-        if cells.get("full_prompt") is None and cells.get("prompt") is not None:
-            filled["full_prompt"] = cells["prompt"]
+        if cells.get("full_prompt") is None:
+            filled["full_prompt"] = cells.get("prompt") or ""
         return {**cells, **filled}
 
 
@@ -116,6 +116,7 @@ class OwnRow(Image):
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)] | None
     dropped_params: Texts
     reference_images: Annotated[list[ReferenceImage] | None, BeforeValidator(_document)]
+    cost_usd: Annotated[float, Field(allow_inf_nan=False)] | None
     sha256: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")] | None
 
     @model_validator(mode="before")
@@ -130,11 +131,16 @@ def record(cells: dict[str, Any], *, is_own: bool, user_id: str | None) -> dict[
 
     Raises RefusedRow.
     """
-    given = cells if user_id is None else {**cells, "user_id": user_id}
+    given = {name: None if is_typed(name) and _is_null(cell) else cell for name, cell in cells.items()}
+    if user_id is not None:
+        given["user_id"] = user_id
     try:
         row = (OwnRow if is_own else SeedRow).model_validate(given)
     except ValidationError as error:
-        raise RefusedRow([_told(*reason) for reason in messages(error)]) from None
+        told = zip(messages(error), error.errors(include_url=False), strict=True)
+        raise RefusedRow(
+            [(name.partition(".")[0], _reason(reason, failure)) for (name, reason), failure in told]
+        ) from None
     made = row.model_dump(mode="python")
     for name in ("id", "dataset_id", "parent_id"):
         if made.get(name) is not None:
@@ -143,12 +149,40 @@ def record(cells: dict[str, Any], *, is_own: bool, user_id: str | None) -> dict[
         raise RefusedRow([("deleted_at", "is in the trash; restore it before you export it")])
     made["created_at"] = moments.to_text(made["created_at"])
     made.setdefault("status", "succeeded")
-    if large := [name for name, value in made.items() if isinstance(value, int) and abs(value) >> 63]:
+    if large := [name for name, value in made.items() if not _is_kept(value)]:
         raise RefusedRow([(name, "is too large a number") for name in large])
     if (size := len(orjson.dumps(made))) > MAX_BYTES:
         raise RefusedRow([("prompt", f"is too long: the record has {size} bytes, and may have {MAX_BYTES}")])
     return made
 
 
-def _told(column: str, message: str) -> tuple[str, str]:
-    return column.partition(".")[0], message
+def _is_null(cell: object) -> bool:
+    return isinstance(cell, str) and is_null(cell)
+
+
+def _is_kept(value: object) -> bool:
+    """Whether the tables can keep a value that is a number."""
+    if isinstance(value, float):
+        return not value or _SMALLEST < abs(value) < _LARGEST
+    return not isinstance(value, int) or not abs(value) >> 63
+
+
+def _reason(reason: str, failure: Any) -> str:
+    """What is expected, and what was given instead."""
+    value = failure["input"]
+    if failure["type"] == "missing" or (value is None and len(failure["loc"]) == 1):
+        return "is empty; every row needs one"
+    match failure["type"]:
+        case "int_parsing" | "int_from_float" | "int_type":
+            reason = "must be a whole number, such as 3"
+        case "float_parsing" | "float_type" | "finite_number":
+            reason = "must be a number, such as 0.04"
+        case "bool_parsing" | "bool_type":
+            reason = "must be true or false"
+        case "list_type":
+            reason = f"must be {postgres.LIST_FORMS}"
+        case "string_type":
+            reason = "must be a text" if len(failure["loc"]) == 1 else f"must be {postgres.LIST_FORMS}"
+        case "extra_forbidden":
+            return "is not a column that is imported; leave it out"
+    return f"{reason} (given: {shortened(repr(value))})"

@@ -1,256 +1,214 @@
 """Files with a table of images, whoever wrote them: read row by row, in constant memory.
 
-Known are PostgreSQL's COPY in its CSV and text formats (\\copy of psql, a COPY section of pg_dump), CSV of Supabase,
-and our own exports. Source: the reference page of COPY in PostgreSQL's documentation, "File Formats".
+Read are CSV in its many dialects, PostgreSQL's COPY and pg_dump in plain text, psql -A, JSON of row_to_json and
+json_agg, and the exports of imagetrail; each also compressed by gzip. `dialects` says how they are told apart.
 """
 
 from __future__ import annotations
 
-import re
+import gzip
 import zipfile
-from contextlib import contextmanager
+import zlib
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from itertools import islice
+from typing import IO, TYPE_CHECKING, Literal, cast
 
-import orjson
-
-from imagetrail import spreadsheet
+from cli import delimited, dialects, dumps, json_rows
+from cli.columns import is_own
+from cli.encodings import text_of
+from cli.fetching import NotFetched
 from imagetrail.exporting import NAME
-from imagetrail.records import COLUMNS, SEED_COLUMNS
 from local.problem import ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from io import TextIOWrapper
     from pathlib import Path
 
+    from cli.columns import Row
+
 LARGEST_PICTURE = 100_000_000
-LONGEST_ROW = 4_000_000
-"""Bytes: ten times what an item of the tables may have."""
-_ZIP = b"PK\x03\x04"
-_CELL = re.compile(r'"((?:[^"]|"")*)"|([^",]*)', re.DOTALL)
-_SECTION = re.compile(rb'COPY (?:"?\w+"?\.)?"?generated_images"? \((.*)\) FROM stdin;\s*')
-_ANY_SECTION = re.compile(rb"COPY .* FROM stdin;\s*")
-_ESCAPE = re.compile(rb"\\(?:([0-7]{1,3})|x([0-9A-Fa-f]{1,2})|(.))", re.DOTALL)
-_NAMED = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
+_LARGEST_UNPACKED, _RATIO, _ALWAYS = 1 << 36, 100, 1 << 26
+_BINARY = (
+    (b"PGDMP", "pg_dump's custom format; make text of it first: pg_restore -f dump.sql FILE"),
+    (b"PGCOPY\n", "COPY's binary format; use its text or CSV format"),
+    (b"PAR1", "Parquet; make CSV of it first"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook; save it as CSV UTF-8 first"),
+    (b"SQLite format 3\0", "a SQLite database; export the table as CSV first"),
+    (b"BZh", "compressed by bzip2; unpack it first: bunzip2 FILE"),
+    (b"\xfd7zXZ\0", "compressed by xz; unpack it first: unxz FILE"),
+    (b"\x28\xb5\x2f\xfd", "compressed by zstd; unpack it first: unzstd FILE"),
+    (b"7z\xbc\xaf", "a 7z archive; unpack it first"),
+    (b"%PDF-", "a PDF"),
+    (b"\x89PNG", "an image"),
+    (b"\xff\xd8\xff", "an image"),
+)
+_MARKUP = ("<!doctype", "<html", "<?xml", "<table")
+Format = Literal["csv", "text", "unaligned", "dump", "json", "copied-json"]
 
 
-class Unreadable(ValueError):
-    """A row that cannot be taken apart; the message says why."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What is known of a file before it is read; None where it is to be recognized."""
 
-
-class Row(NamedTuple):
-    """Where a row begins, and its cells by column, None where it is null; or why it cannot be read."""
-
-    line: int
-    cells: dict[str, Any] | None
-    trouble: str = ""
+    format: Format | None = None
+    delimiter: str | None = None
+    encoding: str | None = None
+    ignore_unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The rows of a file. `is_own` says that it is an export of ours; `picture` reads what lies beside them by its key;
-    `done` is how much of the file was read, a share of 1."""
+    """The rows of a file. `is_own` says that it is an export of imagetrail; `picture` reads what lies beside them by
+    its key, or raises NotFetched; `done` is how much of the file was read, a share of 1; `note` is what was assumed."""
 
     rows: Iterator[Row]
     is_own: bool
     done: Callable[[], float]
     picture: Callable[[str], bytes | None]
+    note: str = ""
 
 
 @contextmanager
-def opened(path: Path, columns: tuple[str, ...] | None = None) -> Iterator[Table]:
+def opened(path: Path, columns: tuple[str, ...] | None = None, options: Options | None = None) -> Iterator[Table]:
     """The table in a file; `columns` are those of a file without a header. Raises ProblemError."""
+    options = options or Options()
+    with ExitStack() as held:
+        with _named(path):
+            table = _table(path, columns, options, held)
+        yield table
+
+
+def _table(path: Path, columns: tuple[str, ...] | None, options: Options, held: ExitStack) -> Table:
+    file: IO[bytes] = held.enter_context(path.open("rb"))
+    if not path.is_file():
+        raise ProblemError(f"{path} is not a regular file; save the table in one first")
+    beginning, size = file.read(8), max(path.stat().st_size, 1)
+    file.seek(0)
+    picture: Callable[[str], bytes | None] = _no_picture
+    content, read = file, file.tell
+    if beginning.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        content, size, picture = _archived(held.enter_context(zipfile.ZipFile(file)))
+        read = content.tell
+    elif beginning.startswith(b"\x1f\x8b"):
+        content = cast("IO[bytes]", held.enter_context(_Unpacked(file, size)))
+    rows, own, note = _rows(content, columns, options, held)
+    return Table(_whole(rows, path), own, lambda: min(read() / size, 1.0), picture, note)
+
+
+def _no_picture(_key: str) -> None:
+    return None
+
+
+def _whole(rows: Iterator[Row], path: Path) -> Iterator[Row]:
+    with _named(path):
+        yield from rows
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """One sentence about a file that cannot be read to its end."""
     try:
-        with path.open("rb") as file:
-            if file.read(len(_ZIP)) == _ZIP:
-                with zipfile.ZipFile(file) as archive:
-                    yield _archived(archive)
-            else:
-                size = max(path.stat().st_size, 1)
-                file.seek(0)
-                rows, is_own = _told_apart(file, columns)
-                yield Table(rows, is_own, lambda: min(file.tell() / size, 1.0), lambda _: None)
-    except OSError as error:
-        raise ProblemError(f"{path} cannot be read: {error.strerror}") from None
-    except (zipfile.BadZipFile, EOFError):
+        yield
+    except UnicodeDecodeError as error:
+        raise ProblemError(f"{path} is not {error.encoding} throughout, or is cut off") from None
+    except (zipfile.BadZipFile, gzip.BadGzipFile, EOFError, zlib.error):
         raise ProblemError(f"{path} is damaged or incomplete") from None
+    except NotImplementedError:
+        raise ProblemError(f"{path} is an archive of a kind that is not read; unpack it first") from None
+    except OSError as error:
+        raise ProblemError(f"{path} cannot be read: {error.strerror or error}") from None
 
 
-def _archived(archive: zipfile.ZipFile) -> Table:
+class _Unpacked(gzip.GzipFile):
+    """A gzip file of a length that its size explains."""
+
+    def __init__(self, file: IO[bytes], size: int) -> None:
+        super().__init__(fileobj=file, mode="rb")
+        self._longest = min(_LARGEST_UNPACKED, max(_ALWAYS, size * _RATIO))
+
+    def read(self, size: int | None = -1) -> bytes:
+        return self._bounded(super().read(size))
+
+    def read1(self, size: int = -1) -> bytes:
+        return self._bounded(super().read1(size))
+
+    def _bounded(self, data: bytes) -> bytes:
+        if self.tell() > self._longest:
+            raise ProblemError(f"the file unpacks to more than {self._longest:,} bytes; unpack it first: gunzip FILE")
+        return data
+
+
+def _archived(archive: zipfile.ZipFile) -> tuple[IO[bytes], int, Callable[[str], bytes | None]]:
     names = set(archive.namelist())
     if f"{NAME}.csv" not in names:
-        raise ProblemError(f"the archive has no {NAME}.csv; give an archive that was exported here")
-    size = max(archive.getinfo(f"{NAME}.csv").file_size, 1)
-    table = archive.open(f"{NAME}.csv")
-    rows, is_own = _told_apart(table, None)
-    return Table(
-        rows,
-        is_own,
-        lambda: min(table.tell() / size, 1.0),
+        if "[Content_Types].xml" in names or "mimetype" in names:
+            raise ProblemError("this is a workbook; save its sheet as CSV UTF-8 first")
+        raise ProblemError(f"the archive has no {NAME}.csv; unpack it and give the file with the table")
+    if archive.getinfo(f"{NAME}.csv").flag_bits & 1:
+        raise ProblemError("the archive is encrypted; unpack it first")
+    return (
+        archive.open(f"{NAME}.csv"),
+        max(archive.getinfo(f"{NAME}.csv").file_size, 1),
         lambda key: _picture(archive, key) if key in names else None,
     )
 
 
 def _picture(archive: zipfile.ZipFile, key: str) -> bytes:
-    if archive.getinfo(key).file_size > LARGEST_PICTURE:
-        raise ProblemError(f"{key} in the archive has more than {LARGEST_PICTURE} bytes")
-    return archive.read(key)
+    found = archive.getinfo(key)
+    if found.file_size > LARGEST_PICTURE:
+        raise NotFetched(f"{key} in the archive has more than {LARGEST_PICTURE:,} bytes")
+    if found.flag_bits & 1:
+        raise NotFetched(f"{key} in the archive is encrypted")
+    try:
+        return archive.read(found)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError):
+        raise NotFetched(f"{key} in the archive is damaged") from None
 
 
-def _told_apart(file: IO[bytes], columns: tuple[str, ...] | None) -> tuple[Iterator[Row], bool]:
-    """Whose format it is, told by its beginning."""
-    beginning = file.read(8192)
-    skipped = len(spreadsheet.BOM) if beginning.startswith(spreadsheet.BOM) else 0
-    file.seek(skipped)
-    beginning = beginning[skipped:]
-    if not beginning.strip():
+def _rows(
+    file: IO[bytes], columns: tuple[str, ...] | None, options: Options, held: ExitStack
+) -> tuple[Iterator[Row], bool, str]:
+    """The rows, whether they are an export of imagetrail, and what was assumed."""
+    beginning = file.read(512)
+    if not beginning:
         raise ProblemError("the file is empty: not even a header is in it")
-    if beginning.startswith(b"PGDMP"):
-        raise ProblemError("this is pg_dump's custom format; make text of it first: pg_restore -f dump.sql FILE")
-    if beginning.startswith(b"\x1f\x8b"):
-        raise ProblemError("the file is compressed; unpack it first: gunzip FILE")
-    if beginning.lstrip().startswith(b"{"):
-        return _json_lines(file), True
-    if beginning.startswith((b"--", b"SET ", b"COPY ", b"\\restrict")):
-        return _dumped(file), False
-    first = beginning.partition(b"\n")[0].rstrip(b"\r")
-    if b"\t" in first and b'"' not in first:
-        names = _names(first.decode(errors="replace").split("\t"))
-        return _text(_lines(file), names or columns or SEED_COLUMNS, skip=bool(names)), False
-    try:
-        names = _names([name or "" for name in _cells(first.decode(errors="replace"))])
-    except Unreadable:
-        names = None
-    is_own = names == COLUMNS
-    return _csv(file, names or columns or SEED_COLUMNS, skip=bool(names), is_own=is_own), is_own
+    for magic, what in _BINARY:
+        if beginning.startswith(magic):
+            raise ProblemError(f"this is {what}")
+    if beginning[257:262] == b"ustar":
+        raise ProblemError("this is a tar archive; of pg_dump's, make text first: pg_restore -f dump.sql FILE")
+    if beginning.startswith((b"\x1f\x8b", b"PK\x03\x04")):
+        raise ProblemError("the file is packed twice; unpack it first")
+    text, note = text_of(file, options.encoding)
+    held.callback(text.close)
+    rows, own = _formatted(text, columns, options)
+    return rows, own, note
 
 
-def _names(cells: list[str]) -> tuple[str, ...] | None:
-    """The columns that a header names; None if it is no header."""
-    names = [name.strip() for name in cells]
-    return tuple(names) if {"id", "prompt"} <= set(names) else None
-
-
-def _lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
-    yield from enumerate(file, 1)
-
-
-def _csv(file: IO[bytes], columns: tuple[str, ...], *, skip: bool, is_own: bool) -> Iterator[Row]:
-    started, held, quotes = 0, b"", 0
-    for number, line in _lines(file):
-        started, held, quotes = started or number, held + line, quotes + line.count(b'"')
-        if quotes % 2:
-            if len(held) > LONGEST_ROW:
-                yield _broken(started, number, "has a quote that is not closed: what comes after it was not read")
-                return
-            continue
-        raw, first = held.removesuffix(b"\n").removesuffix(b"\r"), started
-        started, held, quotes = 0, b"", 0
-        if (skip and first == 1) or raw in (b"", b"\\."):
-            continue
-        yield _row(first, columns, raw, _own if is_own else _elsewhere, last=number)
-    if held:
-        yield _broken(started, number, "has a quote that is not closed")
-
-
-def _elsewhere(raw: bytes) -> list[str | None]:
-    return _cells(_decoded(raw))
-
-
-def _own(raw: bytes) -> list[str | None]:
-    return [None if cell is None else spreadsheet.meant(cell) for cell in _cells(_decoded(raw))]
-
-
-def _cells(text: str) -> list[str | None]:
-    """The cells of a row of CSV: an empty one is null, a quoted one never."""
-    cells: list[str | None] = []
-    at = 0
-    while (found := _CELL.match(text, at)) is not None:
-        quoted, bare = found.groups()
-        cells.append(quoted.replace('""', '"') if quoted is not None else bare or None)
-        at = found.end()
-        if at == len(text):
-            return cells
-        if text[at] != ",":
-            raise Unreadable("has a quote in the middle of a cell")
-        at += 1
-    return cells
-
-
-def _text(lines: Iterator[tuple[int, bytes]], columns: tuple[str, ...], *, skip: bool) -> Iterator[Row]:
-    for number, line in lines:
-        raw = line.rstrip(b"\r\n")
-        if raw == b"\\.":
-            return
-        if not (skip and number == 1):
-            yield _row(number, columns, raw, _copied)
-
-
-def _copied(raw: bytes) -> list[str | None]:
-    return [_unescaped(cell) for cell in raw.split(b"\t")]
-
-
-def _unescaped(cell: bytes) -> str | None:
-    return None if cell == rb"\N" else _decoded(_ESCAPE.sub(_escaped, cell))
-
-
-def _escaped(found: re.Match[bytes]) -> bytes:
-    octal, hexadecimal, character = found.groups()
-    if character is not None:
-        return _NAMED.get(character, character)
-    return bytes([int(octal, 8) & 255 if octal is not None else int(hexadecimal, 16)])
-
-
-def _dumped(file: IO[bytes]) -> Iterator[Row]:
-    lines = _lines(file)
-    found = False
-    for _, line in lines:
-        if section := _SECTION.fullmatch(line):
-            found = True
-            names = tuple(name.strip().strip('"') for name in section[1].decode().split(","))
-            yield from _text(lines, names, skip=False)
-        elif _ANY_SECTION.fullmatch(line):
-            for _, data in lines:
-                if data.rstrip(b"\r\n") == b"\\.":
-                    break
-    if not found:
-        raise ProblemError("the dump has no COPY section of generated_images; dump it without --inserts")
-
-
-def _json_lines(file: IO[bytes]) -> Iterator[Row]:
-    for number, line in _lines(file):
-        if not line.strip():
-            continue
-        try:
-            document = orjson.loads(line)
-        except orjson.JSONDecodeError as error:
-            yield Row(number, None, f"is not JSON: {error}")
-            continue
-        if isinstance(document, dict):
-            yield Row(number, document)
-        else:
-            yield Row(number, None, "is no JSON object")
-
-
-def _row(
-    line: int, columns: tuple[str, ...], raw: bytes, split: Callable[[bytes], list[str | None]], last: int = 0
-) -> Row:
-    try:
-        cells = split(raw)
-    except Unreadable as error:
-        return _broken(line, last, str(error))
-    if len(cells) != len(columns):
-        return _broken(line, last, f"has {len(cells)} cells where there are {len(columns)} columns")
-    return Row(line, dict(zip(columns, cells, strict=True)))
-
-
-def _broken(first: int, last: int, trouble: str) -> Row:
-    """A row that cannot be read: a quote too many makes one of several, which are then all missing."""
-    return Row(first, None, f"{trouble}; lines {first} to {last} were read as one row" if last > first else trouble)
-
-
-def _decoded(raw: bytes) -> str:
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        raise Unreadable("is not UTF-8; export it with the encoding UTF8") from None
+def _formatted(text: TextIOWrapper, columns: tuple[str, ...] | None, options: Options) -> tuple[Iterator[Row], bool]:
+    start = text.read(1 << 14).lstrip()
+    if not start:
+        raise ProblemError("the file is empty: not even a header is in it")
+    if "\0" in start:
+        raise ProblemError("the file is not text: it holds zero bytes")
+    if start.lower().startswith(_MARKUP):
+        raise ProblemError("this is HTML or XML; export the table as CSV")
+    kind, ignore_unknown = options.format, options.ignore_unknown
+    if kind == "dump" or (kind is None and dumps.looks_like_dump(start)):
+        text.seek(0)
+        return dumps.rows(text, ignore_unknown=ignore_unknown), False
+    if kind in ("json", "copied-json") or (kind is None and json_rows.looks_like_json(start)):
+        text.seek(0)
+        copied = json_rows.detected_copied(text) if kind is None else kind == "copied-json"
+        text.seek(0)
+        return json_rows.rows(text, copied=copied, ignore_unknown=ignore_unknown)
+    style = kind if kind in ("csv", "text", "unaligned") else None
+    layout = dialects.recognized(text, dialects.Choice(style, options.delimiter, columns, ignore_unknown))
+    text.seek(0)
+    if layout.has_sep:
+        text.readline()
+    lines = layout.dialect.lines(text.readline, int(layout.has_sep))
+    own = is_own(layout.columns)
+    return delimited.rows(islice(lines, int(layout.has_header), None), layout.dialect, layout.columns, own=own), own
