@@ -162,9 +162,9 @@ def _escaped(found: re.Match[bytes]) -> bytes:
 
 @cache
 def _cell(delimiter: str) -> re.Pattern[str]:
-    return re.compile(rf'"((?:[^"]|"")*)"|([^"{re.escape(delimiter)}]*)', re.DOTALL)
+    return re.compile(rf'"([^"]*(?:""[^"]*)*)"|([^"{re.escape(delimiter)}]*)', re.DOTALL)
 
 
 @cache
 def _bare_cell(delimiter: str) -> re.Pattern[str]:
-    return re.compile(rf"(?:[^\\{re.escape(delimiter)}]|\\.)*", re.DOTALL)
+    return re.compile(rf"[^\\{re.escape(delimiter)}]*(?:\\.[^\\{re.escape(delimiter)}]*)*", re.DOTALL)

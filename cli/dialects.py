@@ -36,7 +36,7 @@ _DELIMITERS = (",", ";", "\t", "|")
 _FIRST_SAMPLE, _LARGEST_SAMPLE = 1 << 18, 1 << 23
 _FIRST_ROWS = 500
 _UUID = re.compile(r"\{?[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}?")
-_DOUBLED = re.compile(r'"(?:[^"]|"")*""(?:[^"]|"")*"')
+_DOUBLED = re.compile(r'"[^"]*(?:""[^"]*)+"')
 _ESCAPED = re.compile(r"(?:^|[,;|])\\N(?=[,;|\r\n]|$)|\\[,;|]", re.MULTILINE)
 _FOOTER = re.compile(r"^\(\d+ rows?\)\s*\Z", re.MULTILINE)
 _SEP = re.compile(r'"?sep=(\\t|[^\r\n"])"?(?:\r\n?|\n)', re.IGNORECASE)

@@ -1,16 +1,14 @@
-"""Rows of pg_dump in plain text: COPY sections and INSERT statements, read statement by statement.
-
-Source: "Lexical Structure" in PostgreSQL's documentation. Strings are taken as standard_conforming_strings has them.
-"""
+"""Rows of pg_dump in plain text: COPY sections and INSERT statements, read statement by statement."""
 
 from __future__ import annotations
 
 import re
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from cli import delimited
 from cli.columns import LONGEST_ROW, Unreadable, broken, resolved, row, shortened
+from cli.sql_tokens import Source, Token
 from imagetrail.records import SEED_COLUMNS
 from local.problem import ProblemError
 
@@ -21,26 +19,10 @@ if TYPE_CHECKING:
     from cli.columns import Row
 
 TABLE = "generated_images"
-_BLOCK = 1 << 16
 _TEXT = delimited.Dialect("text", "\t")
-_TOKEN = re.compile(
-    r"""(?P<space>\s+|--[^\r\n]*|/\*.*?\*/)
-    |(?P<meta>\\[^\r\n]*)
-    |(?P<escaped>[Ee]'(?:[^'\\]|\\.|'')*')
-    |(?P<text>'(?:[^']|'')*')
-    |\$(?P<tag>(?:[^\W\d]\w*)?)\$(?P<dollar>.*?)\$(?P=tag)\$
-    |(?P<quoted>"(?:[^"]|"")*")
-    |(?P<number>-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)
-    |(?P<word>[^\W\d][\w$]*)
-    |(?P<sign>::|.)""",
-    re.DOTALL | re.VERBOSE,
-)
-_ESCAPE = re.compile(r"\\(?:([0-7]{1,3})|x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(.))|''", re.DOTALL)
-_NAMED = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _CONSTRAINTS = frozenset({"constraint", "primary", "unique", "foreign", "check", "exclude", "like"})
 _TYPES = frozenset({"uuid", "text", "json", "jsonb", "timestamptz", "timestamp", "varchar", "character", "date"})
 _OPEN, _CLOSE, _OF_TYPES = frozenset("(["), frozenset(")]"), frozenset({"::", "[", "]", "(", ")", ",", "."})
-_BREAK = re.compile(r"\r\n?|\n")
 _BEGINNING = re.compile(
     r"\s*(?:--|/\*|\\restrict|\\connect|(?:SET|BEGIN|COPY|INSERT\s+INTO|CREATE|ALTER|DROP|TRUNCATE|DELETE\s+FROM|SELECT|"
     r"START\s+TRANSACTION|LOCK)\b[^,;\t|]*(?:[\r\n;('\"]|$))",
@@ -48,76 +30,14 @@ _BEGINNING = re.compile(
 )
 
 
-class Token(NamedTuple):
-    """A word, a sign or a constant, and the line on which it begins; a constant's text is its value."""
-
-    kind: str
-    text: str
-    line: int
-
-
 def looks_like_dump(beginning: str) -> bool:
     """Whether a text begins as a dump or a script in SQL does."""
     return _BEGINNING.match(beginning) is not None
 
 
-class _Source:
-    """Tokens and lines of a text, in constant memory."""
-
-    def __init__(self, text: TextIO) -> None:
-        self._text, self._buffer, self._at, self._is_last, self._line = text, "", 0, False, 1
-
-    def _fill(self) -> None:
-        block = self._text.read(max(_BLOCK, len(self._buffer) - self._at))
-        self._buffer, self._at, self._is_last = self._buffer[self._at :] + block, 0, not block
-
-    def token(self) -> Token | None:
-        """The next token. Raises ProblemError for one that has no end."""
-        while True:
-            found = _TOKEN.match(self._buffer, self._at)
-            if not self._is_last and (found is None or len(self._buffer) - found.end() < 3 or self._is_cut(found)):
-                if len(self._buffer) - self._at > 2 * LONGEST_ROW:
-                    raise ProblemError(f"a value on line {self._line} of the dump has no end, or is too long")
-                self._fill()
-                continue
-            if found is None:
-                return None
-            if self._is_cut(found):
-                raise ProblemError(f"the dump is cut off: a value on line {self._line} has no end")
-            line = self._line
-            self._at, self._line = found.end(), self._line + _breaks(found[0])
-            if found.lastgroup not in ("space", "meta"):
-                return _token(found, line)
-
-    def _is_cut(self, found: re.Match[str]) -> bool:
-        """Whether a sign is the beginning of a constant or a comment that does not end in the buffer."""
-        if found.lastgroup == "word" and found[0] in ("E", "e"):
-            return self._buffer.startswith("'", found.end())
-        ahead = self._buffer[found.start() : found.start() + 80]
-        return found.lastgroup == "sign" and re.match(r"['\"]|/\*|\$(?:[^\W\d]\w*)?\$", ahead) is not None
-
-    def readline(self, size: int = -1) -> str:
-        """The rest of the line, as far as `size` allows."""
-        while True:
-            found = _BREAK.search(self._buffer, self._at)
-            end = found.end() if found else len(self._buffer)
-            if (found and (end < len(self._buffer) or self._is_last)) or self._is_last or end - self._at >= size > 0:
-                break
-            self._fill()
-        end = min(end, self._at + size) if size > 0 else end
-        line = self._buffer[self._at : end]
-        self._at, self._line = end, self._line + _breaks(line)
-        return line
-
-    @property
-    def line(self) -> int:
-        """The number of the line that is read next."""
-        return self._line
-
-
 def rows(text: TextIO, *, ignore_unknown: bool) -> Iterator[Row]:
     """The rows of generated_images. Raises ProblemError where there is no data of it."""
-    source = _Source(text)
+    source = Source(text)
     has_data, defined = False, list(SEED_COLUMNS)
     while (first := source.token()) is not None:
         match first.text.lower() if first.kind == "word" else first.text:
@@ -157,7 +77,7 @@ def rows(text: TextIO, *, ignore_unknown: bool) -> Iterator[Row]:
         raise ProblemError(f"the dump has no data of the table {TABLE}")
 
 
-def _to_its_end(source: _Source) -> Callable[[int], str]:
+def _to_its_end(source: Source) -> Callable[[int], str]:
     """Reads the lines of a COPY section, which ends with a mark of its own."""
 
     def readline(size: int) -> str:
@@ -169,7 +89,7 @@ def _to_its_end(source: _Source) -> Callable[[int], str]:
     return readline
 
 
-def _until(source: _Source, *ends: str) -> Iterator[Token]:
+def _until(source: Source, *ends: str) -> Iterator[Token]:
     """The tokens to the first of these outside parentheses, which is the last one."""
     depth = 0
     while (token := source.token()) is not None:
@@ -200,7 +120,7 @@ def _target(head: list[Token]) -> tuple[str | None, list[str]]:
     return TABLE if is_known else name, names
 
 
-def _inserted(source: _Source, columns: tuple[str | None, ...]) -> Iterator[Row]:
+def _inserted(source: Source, columns: tuple[str | None, ...]) -> Iterator[Row]:
     """The rows of a VALUES list, as far as its statement's end."""
     for token in _until_sign(source):
         line, values, value, depth, size = token.line, list[list[Token]](), list[Token](), 1, 0
@@ -228,7 +148,7 @@ def _inserted(source: _Source, columns: tuple[str | None, ...]) -> Iterator[Row]
         yield row(line, columns, cells)
 
 
-def _until_sign(source: _Source) -> Iterator[Token]:
+def _until_sign(source: Source) -> Iterator[Token]:
     """The opening parenthesis of each row of a VALUES list."""
     while (token := source.token()) is not None and token.text == "(" and token.kind == "sign":
         yield token
@@ -263,30 +183,3 @@ def _constant(tokens: list[Token]) -> Any:
 
 def _is(token: Token, *words: str) -> bool:
     return token.kind == "word" and token.text.lower() in words
-
-
-def _token(found: re.Match[str], line: int) -> Token:
-    match found.lastgroup:
-        case "escaped":
-            return Token("text", _ESCAPE.sub(_escaped, found[0][2:-1]), line)
-        case "text":
-            return Token("text", found[0][1:-1].replace("''", "'"), line)
-        case "dollar":
-            return Token("text", found["dollar"], line)
-        case "quoted":
-            return Token("name", found[0][1:-1].replace('""', '"'), line)
-        case kind:
-            return Token(str(kind), found[0], line)
-
-
-def _escaped(found: re.Match[str]) -> str:
-    if found[0] == "''":
-        return "'"
-    octal, hexadecimal, short, long, character = found.groups()
-    if character is not None:
-        return _NAMED.get(character, character)
-    return chr(int(octal, 8) & 255 if octal is not None else int(hexadecimal or short or long, 16))
-
-
-def _breaks(text: str) -> int:
-    return len(_BREAK.findall(text))

@@ -54,7 +54,7 @@ class Copied:
             self.verdict = False  # CSV
         elif _SEPARATED in line:
             self.verdict = True
-        elif runs := _RUN.findall(line):
+        elif "\\" in line and (runs := _RUN.findall(line)):
             plain, undone = _is_json(line, str), _is_json(line, _undone)
             if any(len(run) % 2 for run in runs):
                 self.verdict = False

@@ -47,6 +47,12 @@ PIXELS = pixels.encode(
     b'<svg xmlns="http://www.w3.org/2000/svg" width="64" height="36"><rect width="40" height="9" fill="red"/></svg>',
     64, 36, "png", trusted_svg=True,
 ).data  # fmt: skip
+BROKEN = {
+    "/start.jpg": b"\xff\xd8\xff",
+    "/signature.png": b"\x89PNG\r\n\x1a\n",
+    "/empty.webp": b"RIFF\4\0\0\0WEBP",
+    "/half.png": PIXELS[: len(PIXELS) * 2 // 3],
+}
 
 
 @pytest.fixture
@@ -70,7 +76,8 @@ class Pictures(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.asked.append(self.path)
-        body = {"/good.png": PIXELS, "/text.png": b"no picture"}.get(self.path.partition("?")[0], b"")
+        known = {"/good.png": PIXELS, "/text.png": b"no picture", **BROKEN}
+        body = known.get(self.path.partition("?")[0], b"")
         self.send_response(200 if body else 404)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -202,6 +209,30 @@ def test_refused_rows_are_named_and_the_others_come_in(deployment: Deployment, a
         refusing = run(deployment, path, fetcher=Fetcher())
         assert (refusing[0].standing, refusing[0].refused) == (2, 5)
     assert {row["prompt"] for row in rows(exported(deployment, alice))} == {"two\nlines", "fine"}
+
+
+def test_broken_pictures_refuse_their_rows_alone(deployment: Deployment, alice: Caller, tmp_path: Path) -> None:
+    with storage() as (url, _):
+        table = [seed(alice, image_url=f"{url}{path}") for path in (*BROKEN, "/good.png")]
+        report, refused = run(deployment, write(tmp_path / "table.csv", table))
+    assert report == Report(imported=1, refused=len(BROKEN))
+    assert {outcome.reasons[0][0] for outcome in refused} == {"image_url"}
+    assert all(outcome.reasons[0][1].startswith("gives no picture: ") for outcome in refused)
+
+
+def test_a_damaged_picture_in_an_archive_refuses_its_row_alone(
+    deployment: Deployment, alice: Caller, tmp_path: Path
+) -> None:
+    made = [own(alice, number, "x") for number in range(2)]
+    settle(deployment, made)
+    archive = bytearray(exported(deployment, alice, "zip"))
+    wipe(deployment, alice)
+    name = image_key(made[0]).encode()
+    archive[archive.index(name) + len(name) + 40] ^= 0xFF
+    (tmp_path / "export.zip").write_bytes(archive)
+    report, refused = run(deployment, tmp_path / "export.zip")
+    assert report == Report(imported=1, refused=1)
+    assert refused[0].reasons == [("image_url", f"gives no picture: {image_key(made[0])} in the archive is damaged")]
 
 
 def test_pictures_may_come_later(deployment: Deployment, alice: Caller, tmp_path: Path) -> None:
@@ -366,6 +397,14 @@ INSERT INTO datasets VALUES (gen_random_uuid(), E'tab\\there');
 """
 
 
+ARRAYS = (
+    "(SELECT id, user_id, prompt, full_prompt, image_url, dataset_id, style, aspect_ratio, quality, format, "
+    "resolution, reference_images_count, CASE WHEN unique_visual_elements IS NOT NULL THEN "
+    "ARRAY(SELECT jsonb_array_elements_text(unique_visual_elements)) END AS unique_visual_elements, created_at "
+    "FROM generated_images)"
+)
+
+
 class Postgres:
     """A server of its own, on a socket in a folder."""
 
@@ -441,16 +480,41 @@ def test_every_column_of_a_real_postgres_comes_in(postgres: Postgres, deployment
         )
     postgres.sql("\n".join(statements))
     columns = ",".join(SEED_COLUMNS)
+    rows = "(SELECT row_to_json(t) FROM generated_images t)"
+    styles = {"german": "German", "words": "Postgres, MDY", "days": "Postgres, DMY"}
     copies = {
+        "german.csv": ("generated_images", "WITH (FORMAT csv, HEADER)"),
+        "words.txt": ("generated_images", ""),
+        "days.txt": ("generated_images", ""),
+        "rows.jsonl": (rows, ""),
+        "rows.csv": (rows, "WITH (FORMAT csv)"),
+        "array.json": ("(SELECT json_agg(t) FROM generated_images t)", ""),
+        "array-of-texts.txt": (ARRAYS, "WITH (FORMAT csv, HEADER)"),
+        "bars.csv": ("generated_images", "WITH (FORMAT csv, HEADER, DELIMITER '|')"),
+        "marked.csv": ("generated_images", "WITH (FORMAT csv, HEADER, NULL '\\N', DELIMITER ';')"),
+        "commas.txt": ("generated_images", "WITH (DELIMITER ',')"),
+        "named.txt": ("generated_images", "WITH (HEADER)"),
         "header.csv": ("generated_images", "WITH (FORMAT csv, HEADER)"),
         "bare.csv": (f"generated_images ({columns})", "WITH (FORMAT csv)"),
         "quoted.csv": ("generated_images", "WITH (FORMAT csv, HEADER, FORCE_QUOTE *)"),
         "table.txt": ("generated_images", ""),
     }
     for name, (source, options) in copies.items():
-        postgres.sql(f"\\copy {source} TO '{postgres.folder}/{name}' {options}")
-    (tmp_path / "dump.sql").write_text(postgres.run("pg_dump"), newline="")
-    paths = [*(postgres.folder / name for name in copies), tmp_path / "dump.sql"]
+        style = styles.get(name.partition(".")[0], "ISO")
+        postgres.sql(
+            f"SET datestyle = '{style}'; SET timezone = '{'Asia/Kolkata' if style == 'ISO' else 'UTC'}';\n"
+            f"\\copy {source} TO '{postgres.folder}/{name}' {options}"
+        )
+    programs = {
+        "dump.sql": ("pg_dump",),
+        "quoted.sql": ("pg_dump", "--quote-all-identifiers", "--column-inserts", "--rows-per-insert=5"),
+        "inserts.sql": ("pg_dump", "--inserts", "--data-only"),
+        "psql.jsonl": ("psql", "-qX", "-c", "SELECT row_to_json(t) FROM generated_images t"),
+        "psql.json": ("psql", "-qXAt", "-c", "SELECT json_agg(t) FROM generated_images t"),
+    }
+    for name, words in programs.items():
+        (tmp_path / name).write_text(postgres.run(*words), newline="")
+    paths = [*(postgres.folder / name for name in copies), *(tmp_path / name for name in programs)]
     told = []
     for path in paths:
         owner = Caller(str(uuid4()))

@@ -37,6 +37,8 @@ class Answers(BaseHTTPRequestHandler):
                 self._answer(302, b"", Location="file:///etc/passwd")
             case "/round":
                 self._answer(302, b"", Location="/round")
+            case "/nowhere":
+                self._answer(302, b"", Location="http://[::")
             case "/short":
                 self._answer(200, b"pix", **{"Content-Length": "100"})
             case "/slow":
@@ -97,6 +99,7 @@ def test_what_goes_wrong_is_told() -> None:
         assert told(fetcher, f"{url}/nothing") == "its server answers 404"
         assert told(fetcher, f"{url}/large") == "it has more than 10000 bytes"
         assert told(fetcher, f"{url}/round") == "it is redirected more than 5 times"
+        assert told(fetcher, f"{url}/nowhere") == "it is redirected to a URL that makes no sense"
         assert "broke off" in told(fetcher, f"{url}/short")
         assert told(fetcher, f"{url}/file") == "its URL must begin with http:// or https://"
         assert told(fetcher, f"{url}/slow").startswith("it did not come within")
