@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 _DELIMITERS = (",", ";", "\t", "|")
 _FIRST_SAMPLE, _LARGEST_SAMPLE = 1 << 18, 1 << 23
 _FIRST_ROWS = 500
+_TITLES = 20
+"""Rows in which a header is looked for that comes too late."""
 _UUID = re.compile(r"\{?[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}?")
 _DOUBLED = re.compile(r'"[^"]*(?:""[^"]*)+"')
 _ESCAPED = re.compile(r"(?:^|[,;|])\\N(?=[,;|\r\n]|$)|\\[,;|]", re.MULTILINE)
@@ -158,6 +160,11 @@ def _header(cells: list[str | None] | None) -> list[str] | None:
     return names
 
 
+def _named(cells: list[str | None] | None) -> list[str]:
+    """The known columns that a row names as a header."""
+    return [column for name in _header(cells) or [] if (column := known(name)) is not None]
+
+
 def _is_likely(columns: Sequence[str | None], cells: Sequence[str | None]) -> bool:
     return all(looks_like(column, cell) for column, cell in zip(columns, cells, strict=True) if column is not None)
 
@@ -204,6 +211,8 @@ def _settled(reading: _Reading, choice: Choice, *, has_sep: bool) -> Layout:
             f"{counted(len(first), 'cell')} ({shown}) where a row has {len(names)}; name the columns of a file without "
             "a header with --columns"
         )
+    if reading.header is None and any(len(_named(cells)) > 2 for cells in reading.rows[:_TITLES]):
+        raise ProblemError("the header is not the first row; delete what is above it")
     columns = resolved(names, ignore_unknown=choice.ignore_unknown)
     return Layout(_with_nulls(reading), columns, reading.header is not None, has_sep)
 

@@ -125,10 +125,11 @@ def test_a_history_is_brought_along(service: Service, tmp_path: Path) -> None:
     assert done.returncode == 1, done.stderr
     assert "1 imported, 0 were here, 1 refused" in done.stderr
     report = (tmp_path / "history.csv.refused.csv").read_text()
-    assert report.splitlines() == [
-        "line,id,column,reason",
-        f'3,{bad},created_at,"must be a time with its zone, such as 2026-02-02 10:30:00+00"',
-    ]
+    reason = (
+        "must be a time with its zone, such as 2026-02-02 10:30:00+00 or 2026-02-02T10:30:00Z; it has no zone "
+        "(given: '2026-02-02 10:30:00')"
+    )
+    assert report.splitlines() == ["line,id,column,reason", f'3,{bad},created_at,"{reason}"']
     table.write_text("".join(table.read_text().splitlines(keepends=True)[:2]))
     again = imagetrail(*words, DATA_DIR=str(service.folder.path))
     assert (again.returncode, "0 imported, 1 were here, 0 refused" in again.stderr) == (0, True), again.stderr
@@ -141,6 +142,18 @@ def test_a_file_that_is_no_table_is_said_to_be_none(service: Service, tmp_path: 
     done = imagetrail("import", str(tmp_path / "dump"), DATA_DIR=str(service.folder.path))
     assert done.returncode == 2
     assert "pg_restore -f dump.sql" in done.stderr
+
+
+def test_options_say_how_a_table_is_written(service: Service, tmp_path: Path) -> None:
+    table = tmp_path / "history.txt"
+    table.write_text(f'{uuid4()}\t"a fox"\t\t2026-02-02 10:30:00+00\n')
+    words = ("import", "--columns", "id,prompt,style,created_at", str(table))
+    done = imagetrail(*words, DATA_DIR=str(service.folder.path))
+    assert (done.returncode, "--format text --delimiter tab" in done.stderr) == (2, True), done.stderr
+    done = imagetrail(*words, "--format", "csv", "--delimiter", "tab", DATA_DIR=str(service.folder.path))
+    assert (done.returncode, "1 imported" in done.stderr) == (0, True), done.stderr
+    done = imagetrail(*words, "--delimiter", "ab", DATA_DIR=str(service.folder.path))
+    assert (done.returncode, "--delimiter is one character" in done.stderr) == (2, True), done.stderr
 
 
 def test_an_import_says_which_file_is_at_fault(service: Service, tmp_path: Path) -> None:

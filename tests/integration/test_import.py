@@ -418,15 +418,14 @@ class Postgres:
         environment = {"PGHOST": str(self.folder), "PGDATABASE": "postgres", "PGUSER": "trail", "LC_ALL": "C.UTF-8"}
         done = subprocess.run(
             command,
-            input=stdin,
+            input=stdin.encode(),
             env={"PATH": "/usr/bin:/bin", **environment},
             cwd=self.folder,
             capture_output=True,
-            text=True,
             check=False,
         )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout.decode()  # with its line ends as they are
 
     def sql(self, text: str) -> None:
         self.run("psql", "-qX", "-v", "ON_ERROR_STOP=1", stdin=text)
@@ -509,7 +508,7 @@ def test_every_column_of_a_real_postgres_comes_in(postgres: Postgres, deployment
         "dump.sql": ("pg_dump",),
         "quoted.sql": ("pg_dump", "--quote-all-identifiers", "--column-inserts", "--rows-per-insert=5"),
         "inserts.sql": ("pg_dump", "--inserts", "--data-only"),
-        "psql.jsonl": ("psql", "-qX", "-c", "SELECT row_to_json(t) FROM generated_images t"),
+        "psql.jsonl": ("psql", "-qXA", "-c", "SELECT row_to_json(t) FROM generated_images t"),
         "psql.json": ("psql", "-qXAt", "-c", "SELECT json_agg(t) FROM generated_images t"),
     }
     for name, words in programs.items():

@@ -64,6 +64,7 @@ def archive(name: str) -> bytes:
         ("-[ RECORD 1 ]-\nid | 1\n", "psql for people"),
         ("a,b,c\n1,2,3\n", "not a header with a known column"),
         ("Dear reader,\nthis is a letter.\n", "not a table of images"),
+        (f"Images of 2026\n{TABLE}", "the header is not the first row"),
         ("prompt,created_at\nx,y\n", "no column id, which every row needs"),
         (f"{HEADER},Image-URL\n{ROW},x\n", "the column image_url occurs more than once"),
         (f"{HEADER},updated_at,foo\n{ROW},x,y\n", "not imported: 'updated_at', 'foo'"),
