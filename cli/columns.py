@@ -99,5 +99,5 @@ def shortened(text: str, longest: int = 60) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    told = ", ".join(shortened(repr(name)) for name in names[:8])
-    return f"{told} and {len(names) - 8} more" if len(names) > 8 else told
+    shown = ", ".join(shortened(repr(name)) for name in names[:8])
+    return f"{shown} and {len(names) - 8} more" if len(names) > 8 else shown

@@ -84,7 +84,7 @@ def recognized(text: TextIOWrapper, choice: Choice) -> Layout:
         sample = text.read(size)
         is_whole = len(sample) < size
         if not candidates and _ALIGNED.match(sample):
-            raise ProblemError("this is output of psql for people; export it with \\copy … CSV HEADER, or use psql -A")
+            raise ProblemError("this is aligned output of psql; export it with \\copy … CSV HEADER, or use psql -A")
         sep = _SEP.match(sample)
         if not candidates:
             candidates = _candidates(sample, choice, sep[1].replace("\\t", "\t") if sep else None)

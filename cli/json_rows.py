@@ -56,7 +56,7 @@ class Copied:
             self.verdict = True
         elif "\\" in line and (runs := _RUN.findall(line)):
             plain, undone = _is_json(line, str), _is_json(line, _undone)
-            if any(len(run) % 2 for run in runs):
+            if any(len(run) % 2 for run in runs) or (plain and _is_export(line)):
                 self.verdict = False
             elif plain != undone:
                 self.verdict = undone
@@ -241,6 +241,11 @@ def _unwrapped(value: Any) -> Any:
 
 def _undone(text: str) -> str:
     return delimited.unescaped(text) if "\\" in text else text
+
+
+def _is_export(line: str) -> bool:
+    document = orjson.loads(line)
+    return isinstance(document, dict) and is_own(document)
 
 
 def _is_json(line: str, undo: Callable[[str], str]) -> bool:

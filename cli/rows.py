@@ -137,9 +137,9 @@ def record(cells: dict[str, Any], *, is_own: bool, user_id: str | None) -> dict[
     try:
         row = (OwnRow if is_own else SeedRow).model_validate(given)
     except ValidationError as error:
-        told = zip(messages(error), error.errors(include_url=False), strict=True)
+        pairs = zip(messages(error), error.errors(include_url=False), strict=True)
         raise RefusedRow(
-            [(name.partition(".")[0], _reason(reason, failure)) for (name, reason), failure in told]
+            [(name.partition(".")[0], _reason(reason, failure)) for (name, reason), failure in pairs]
         ) from None
     made = row.model_dump(mode="python")
     for name in ("id", "dataset_id", "parent_id"):

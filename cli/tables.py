@@ -1,7 +1,7 @@
-"""Files with a table of images, whoever wrote them: read row by row, in constant memory.
+"""Files with a table of images, read row by row in constant memory.
 
 Read are CSV in its many dialects, PostgreSQL's COPY and pg_dump in plain text, psql -A, JSON of row_to_json and
-json_agg, and the exports of imagetrail; each also compressed by gzip. `dialects` says how they are told apart.
+json_agg, and the exports of imagetrail; each also compressed by gzip. `dialects` says how they are recognized.
 """
 
 from __future__ import annotations
@@ -81,9 +81,9 @@ def opened(path: Path, columns: tuple[str, ...] | None = None, options: Options 
 
 
 def _table(path: Path, columns: tuple[str, ...] | None, options: Options, held: ExitStack) -> Table:
-    file: IO[bytes] = held.enter_context(path.open("rb"))
     if not path.is_file():
         raise ProblemError(f"{path} is not a regular file; save the table in one first")
+    file: IO[bytes] = held.enter_context(path.open("rb"))
     beginning, size = file.read(8), max(path.stat().st_size, 1)
     file.seek(0)
     picture: Callable[[str], bytes | None] = _no_picture

@@ -101,6 +101,12 @@ def test_what_we_export_comes_back(tmp_path: Path, prompts: list[str]) -> None:
         assert back == made
 
 
+def test_backslashes_of_an_export_are_its_own(tmp_path: Path) -> None:
+    made = public({**SEED, "prompt": "C:\\new", "unique_visual_elements": None, "status": "failed"}, "")
+    (row,) = read(tmp_path / "t", spreadsheet.json_record(made))
+    assert (row.cells or {})["prompt"] == "C:\\new"
+
+
 def test_null_is_not_the_empty_text(tmp_path: Path) -> None:
     (row,) = read(tmp_path / "t", b'a,"",,b\n', ("id", "prompt", "style", "created_at"))
     assert row.cells == {"id": "a", "prompt": "", "style": None, "created_at": "b"}
