@@ -1,19 +1,23 @@
 """The record inside the pixels: exact for us, readable for every metadata tool, invisible in the picture."""
 
 import json
+import os
+import shutil
 import struct
 import subprocess
 import zlib
 from contextlib import suppress
 from functools import cache
+from pathlib import Path
 
 import pytest
 import pyvips
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from imagetrail import containers, pixels, provenance
+from imagetrail import pixels, provenance, xmp
 from imagetrail.models.painter import scenes
+from tests.unit.pictures import chunk
 
 FORMATS = ["png", "jpg", "webp"]
 RECORD: dict[str, object] = {
@@ -130,7 +134,7 @@ def test_a_jpeg_keeps_jfif_first_and_all_other_segments() -> None:
 
 
 def test_a_compressed_png_packet_is_read() -> None:
-    packet = zlib.compress(containers.take(carrier("png"))[0])
+    packet = zlib.compress(xmp.extract_xmp(carrier("png"))[0])
     body = b"iTXtXML:com.adobe.xmp\0\1\0\0\0" + packet
     chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
     image = picture("png")
@@ -146,19 +150,91 @@ def test_a_compressed_png_packet_is_read() -> None:
         b'<x xmlns:t="urn:x-imagetrail:1.0:"><t:record>' + b"[" * 200_000 + b"</t:record></x>",
         b'<x xmlns:t="urn:x-imagetrail:1.0:"><t:record>' + b"9" * 5_000 + b"</t:record></x>",
         b'<x xmlns:t="urn:x-imagetrail:1.0:"><t:record>{"id":"1"}',
+        b"<x>" * 20_000,
         b"\xff\xfe",
         b"",
     ],
-    ids=["doctype", "codec", "list", "deep", "long number", "unclosed", "not utf-8", "empty"],
+    ids=["doctype", "codec", "list", "deep", "long number", "unclosed", "deep XML", "not utf-8", "empty"],
 )
 def test_a_hostile_packet_is_no_provenance(packet: bytes) -> None:
     with pytest.raises(provenance.NoProvenance):
-        provenance.extract(containers.put(picture("png"), packet))
+        provenance.extract(xmp.embed_xmp(picture("png"), packet))
 
 
 def test_a_record_that_another_tool_rewrote_as_an_attribute_is_read() -> None:
     packet = b"""<x xmlns:t="urn:x-imagetrail:1.0:" t:record='{"id":"1"}'/>"""
-    assert provenance.extract(containers.put(picture("webp"), packet)) == {"id": "1"}
+    assert provenance.extract(xmp.embed_xmp(picture("webp"), packet)) == {"id": "1"}
+
+
+ELSEWHERE = '<x:xmpmeta xmlns:x="adobe:ns:meta/">%s</x:xmpmeta>'
+
+
+@pytest.mark.parametrize("image_format", FORMATS)
+@pytest.mark.parametrize(
+    "packet",
+    [
+        ELSEWHERE % """<r xmlns:a="urn:x-imagetrail:1.0:/" a:record='{"id":"1"}'/>""",
+        ELSEWHERE % """<a:record xmlns:a="urn:x-imagetrail:1.0:/">{"id":"1"}</a:record>""",
+        ELSEWHERE % """<a:record xmlns:a="urn:x-imagetrail:1.0:#"> <![CDATA[{"id":"1"}]]> </a:record>""",
+        ELSEWHERE % """<record xmlns="urn:x-imagetrail:1.0:"><Alt><li>{"id":"1"}</li></Alt></record>""",
+        ELSEWHERE % """<r xmlns:a="urn:x-imagetrail:1.0:" a:record='{"id":"1"}'><a:record>{"id":"1"}</a:record></r>""",
+        ELSEWHERE % """<a:record xmlns:a="urn:x-imagetrail:1.0:">{"id":"1"}</a:record>""" + " \n" * 2000 + "\0",
+        "\ufeff" + ELSEWHERE % """<a:record xmlns:a="urn:x-imagetrail:1.0:">{"id":"1"}</a:record>""",
+    ],
+    ids=["attribute", "slash", "cdata", "nested", "twice", "padding", "mark"],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-be", "utf-16-le", "utf-32"])
+def test_a_record_is_found_after_another_tools_edit(image_format: str, packet: str, encoding: str) -> None:
+    marked = xmp.embed_xmp(picture(image_format), packet.encode(encoding))
+    assert provenance.extract(marked) == {"id": "1"}
+
+
+@pytest.mark.parametrize("kind", [b"tEXt", b"zTXt"])
+def test_a_raw_profile_in_a_png_is_read_and_replaced(kind: bytes) -> None:
+    packet = xmp.extract_xmp(carrier("png"))[0]
+    digits = packet.hex()
+    lines = "\n".join(digits[at : at + 72] for at in range(0, len(digits), 72))
+    text = f"\nxmp\n{len(packet):8}\n{lines}\n".encode()
+    body = b"Raw profile type xmp\0" + (b"\0" + zlib.compress(text) if kind == b"zTXt" else text)
+    image = picture("png")
+    raw = image[:33] + chunk(kind, body) + image[33:]
+    assert provenance.extract(raw) == RECORD
+    assert provenance.embed(raw, RECORD) == carrier("png")
+
+
+@pytest.mark.parametrize("image_format", FORMATS)
+@pytest.mark.parametrize(
+    ("tool", "package", "arguments"),
+    [
+        ("exiv2", "exiv2", ["-M", "set Xmp.xmp.Rating 5"]),
+        ("exiftool", "libimage-exiftool-perl", ["-overwrite_original", "-XMP:Rating=5"]),
+        ("exiftool", "libimage-exiftool-perl", ["-overwrite_original", "-api", "Compact=All", "-XMP:Rating=5"]),
+    ],
+    ids=["exiv2", "exiftool", "exiftool compact"],
+)
+@pytest.mark.parametrize("prompt", ["short", LONG_PROMPT], ids=["short", "10,000 emoji"])
+def test_a_real_tools_edit_keeps_the_record(
+    tmp_path: Path, image_format: str, tool: str, package: str, arguments: list[str], prompt: str
+) -> None:
+    if shutil.which(tool) is None and not os.environ.get("CI"):
+        pytest.skip(f"{tool} is not installed (apt-get install {package})")
+    record = RECORD | {"prompt": prompt, "full_prompt": prompt}
+    path = tmp_path / f"picture.{image_format}"
+    path.write_bytes(provenance.embed(picture(image_format), record))
+    subprocess.run([tool, *arguments, path], check=True, capture_output=True)
+    edited = path.read_bytes()
+    assert b"Rating" in b"".join(xmp.extract_xmp(edited))
+    assert provenance.extract(edited) == record
+
+
+def test_imagemagick_keeps_the_record_of_a_jpeg_in_a_png() -> None:
+    convert = shutil.which("convert")
+    if convert is None and not os.environ.get("CI"):
+        pytest.skip("convert is not installed (apt-get install imagemagick)")
+    done = subprocess.run(
+        [convert or "convert", "jpg:-", "png:-"], input=carrier("jpg"), check=True, capture_output=True
+    )
+    assert provenance.extract(done.stdout) == RECORD
 
 
 @pytest.mark.parametrize("image_format", FORMATS)

@@ -10,12 +10,22 @@ import re
 from collections.abc import Mapping
 from xml.parsers import expat
 
-from imagetrail import containers
+from imagetrail import containers, xmp
 
 NAMESPACE = "urn:x-imagetrail:1.0:"
 SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 
-_RECORD = f"{NAMESPACE} record"
+_MAX_DEPTH = 100
+_ENCODINGS = {  # by how a document starts, the longest first: with a byte order mark or a tag
+    b"\x00\x00\xfe\xff": "utf-32",
+    b"\xff\xfe\x00\x00": "utf-32",
+    b"\x00\x00\x00<": "utf-32-be",
+    b"<\x00\x00\x00": "utf-32-le",
+    b"\xfe\xff": "utf-16",
+    b"\xff\xfe": "utf-16",
+    b"\x00<": "utf-16-be",
+    b"<\x00": "utf-16-le",
+}
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#13;"})
 _DOCUMENT = (
@@ -41,19 +51,19 @@ def embed(image: bytes, record: Mapping[str, object]) -> bytes:
     """
     facts, texts = _facts(record), _texts(record)
     packet = (_PACKET % (_DOCUMENT % (facts + texts))).encode()
-    if not containers.is_jpeg(image) or len(packet) <= containers.JPEG_PACKET_MAX:
-        return containers.put(image, packet)
+    if not containers.is_jpeg(image) or len(packet) <= xmp.JPEG_PACKET_MAX:
+        return xmp.embed_xmp(image, packet)
     extension = (_DOCUMENT % texts).encode()
-    note = _property("xmpNote:HasExtendedXMP", containers.guid(extension))
-    return containers.put(image, (_PACKET % (_DOCUMENT % (facts + note))).encode(), extension)
+    note = _property("xmpNote:HasExtendedXMP", xmp.guid(extension))
+    return xmp.embed_xmp(image, (_PACKET % (_DOCUMENT % (facts + note))).encode(), extension)
 
 
 def extract(image: bytes) -> dict[str, object]:
     """The record an image carries. Raises NoProvenance, and nothing else, whatever the bytes are."""
     try:
-        texts = [text for document in containers.take(image) if (text := _record_text(document))]
-        record = json.loads(texts[0])
-    except (containers.BrokenContainer, expat.ExpatError, IndexError, ValueError, RecursionError) as error:
+        texts = (text for document in xmp.extract_xmp(image) if (text := _record_text(document)))
+        record = json.loads(next(texts, ""))
+    except (containers.BrokenContainer, expat.ExpatError, ValueError, RecursionError) as error:
         raise NoProvenance("The image carries no intact record.") from error
     if not isinstance(record, dict):
         raise NoProvenance("The image carries something else than a record.")
@@ -96,19 +106,24 @@ def _escape(value: object) -> str:
 def _record_text(document: bytes) -> str:
     """Our property's text, written as an element or, by another tool, as an attribute; "" if it is absent."""
     found: list[str] = []
-    inside = False
+    depth = record_depth = 0
 
     def start(name: str, attributes: dict[str, str]) -> None:
-        nonlocal inside
-        inside = name == _RECORD
-        found.extend(text for key, text in attributes.items() if key == _RECORD)
+        nonlocal depth, record_depth
+        depth += 1
+        if depth > _MAX_DEPTH:
+            raise NoProvenance("The XMP is nested too deeply.")
+        if not found and not record_depth:
+            found.extend([text for key, text in attributes.items() if _is_record(key)][:1])
+            record_depth = depth if _is_record(name) and not found else 0
 
     def end(_name: str) -> None:
-        nonlocal inside
-        inside = False
+        nonlocal depth, record_depth
+        record_depth = 0 if depth == record_depth else record_depth
+        depth -= 1
 
     def text(data: str) -> None:
-        if inside:
+        if record_depth:
             found.append(data)
 
     def refuse(*_declaration: object) -> None:
@@ -118,5 +133,20 @@ def _record_text(document: bytes) -> str:
     parser = expat.ParserCreate("UTF-8", " ")
     parser.StartElementHandler, parser.EndElementHandler = start, end
     parser.CharacterDataHandler, parser.StartDoctypeDeclHandler = text, refuse
-    parser.Parse(document, True)  # noqa: FBT003
+    parser.Parse(_utf_8(document), True)  # noqa: FBT003
     return "".join(found)
+
+
+def _is_record(name: str) -> bool:
+    """Whether an expanded name is our property's; exiv2 ends namespaces in `/`."""
+    namespace, _, local = name.rpartition(" ")
+    return local == "record" and namespace.rstrip("/#") == NAMESPACE
+
+
+def _utf_8(document: bytes) -> bytes:
+    """An XMP document without padding, from any of the encodings that the XMP specification allows."""
+    for start, encoding in _ENCODINGS.items():
+        if document.startswith(start):
+            document = document.decode(encoding).encode()
+            break
+    return document.removeprefix(b"\xef\xbb\xbf").strip(b"\0\t\n\r ")
