@@ -11,7 +11,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cli.fetching import NotFetched
 from cli.rows import RefusedRow, record
@@ -19,7 +19,7 @@ from imagetrail import containers, provenance
 from imagetrail.callers import owner_of
 from imagetrail.dynamo import ConditionFailedError, Expression
 from imagetrail.ledger import Days
-from imagetrail.pixels import LOADERS, UndecodableImage, encode, open_source
+from imagetrail.pixels import Picture, UndecodableImage, convert, measure, thumbnail
 from imagetrail.records import (
     IMMUTABLE,
     MIME,
@@ -180,26 +180,26 @@ class Import:
             bucket.put(key, data, MIME[made["format"]], cache_control=IMMUTABLE, tags=tags)
         return stored(made, data) | {"status": made["status"], "width": picture.width, "height": picture.height}
 
-    def _kept(self, made: Item, source: bytes) -> tuple[bytes, Any]:
+    def _kept(self, made: Item, source: bytes) -> tuple[bytes, Picture]:
         """A picture that is one of ours, as it is."""
         if made.get("sha256") not in (None, _sha256(source)):
             raise RefusedRow([("sha256", "is not that of the picture")])
         return source, _decoded(source, made["format"])
 
-    def _marked(self, made: Item, source: bytes) -> tuple[bytes, Any]:
-        """A picture from elsewhere, carrying its record: as it is, or encoded anew if it is of another format."""
+    def _marked(self, made: Item, source: bytes) -> tuple[bytes, Picture]:
+        """A picture from elsewhere, carrying its record."""
         picture = _decoded(source, made["format"])
-        magic, at, _ = LOADERS[made["format"]]
-        whole = source[: containers.length(source)] if source.startswith(magic, at) else picture.data
         sizes = {"width": picture.width, "height": picture.height}
         embedded = embeddable(made | sizes, with_prompts=self.deployment.settings.embed_prompt)
-        return provenance.embed(whole, embedded), picture
+        return provenance.embed(picture.data, embedded), picture
 
 
-def _decoded(source: bytes, image_format: str) -> Any:
-    """The picture, really decoded, with its thumbnail. Raises UndecodableImage."""
-    image = open_source(source, trusted_svg=False)
-    return encode(source, image.width, image.height, image_format)
+def _decoded(source: bytes, image_format: str) -> Picture:
+    """The picture, really decoded: as it is, or re-encoded if it is of another format. Raises UndecodableImage."""
+    held = measure(source)
+    if held.kind != image_format:
+        return convert(source, image_format)
+    return Picture(source[: containers.length(source)], held.width, held.height, thumbnail(source))
 
 
 def _sha256(data: bytes) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _COLUMNS = ("file_name", "content_type", "width", "height", "bytes", "sha256", "created_at")
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _INCOMING = re.compile(rf"references/({_UUID})/incoming/({_UUID})")
-_LATE = "No readable file arrived in time. Ask for another upload."
+_LATE = "No readable file arrived in time. Request another upload."
 
 
 def stem(dataset_id: str, reference_id: str) -> str:
