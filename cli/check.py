@@ -18,6 +18,7 @@ from cli.legible import illegible
 from cli.objects import IMAGES, THUMBNAILS, Objects
 from imagetrail.dynamo import from_attributes
 from imagetrail.ledger import Days
+from imagetrail.pixels import UndecodableImage, measure
 from imagetrail.records import UNSETTLED, image_key, index_keys, thumbnail_key
 from imagetrail.trash import HIDE, PURGING, SHOW
 
@@ -83,8 +84,8 @@ class Check:
                 self.pictureless += sum(_serves(record) and not _has_picture(record) for record in batch)
                 suspects = [record for record in batch if judged(record, _struck(names, record), noted)]
                 if self.deep:
-                    unlike = readers.map(self._has_other_pixels, batch)
-                    suspects += [record for record, other in zip(batch, unlike, strict=True) if other]
+                    unlike = readers.map(self._unlike_pixels, batch)
+                    suspects += [record for record, found in zip(batch, unlike, strict=True) if found]
                 for record in {record["id"]: record for record in suspects}.values():
                     yield from self._again(record)
                 progress(_LISTING + (1 - _LISTING) * min(self.records / expected, 1))
@@ -108,8 +109,8 @@ class Check:
             return
         held = {key: size for key in _keys(record) if (size := self.objects.size(key)) is not None}
         found = judged(record, held, self._noted_days())
-        if self.deep and not found and self._has_other_pixels(record):
-            found.append("a record with other pixels")
+        if self.deep and not found:
+            found = self._unlike_pixels(record)
         for what in found:
             yield Finding(what, record["id"])
 
@@ -123,11 +124,20 @@ class Check:
         elif self.objects.size(key) is not None:
             yield Finding("pixels without a record" if folder == IMAGES else "a thumbnail without a record", key)
 
-    def _has_other_pixels(self, record: Item) -> bool:
+    def _unlike_pixels(self, record: Item) -> list[str]:
+        """What its pixels, which are read, show to be wrong with a record."""
         if not (_serves(record) and _has_picture(record)):
-            return False
+            return []
         data = self.deployment.bucket.get(_keys(record)[0])
-        return data is None or hashlib.sha256(data).hexdigest() != record.get("sha256")
+        if data is None or hashlib.sha256(data).hexdigest() != record.get("sha256"):
+            return ["a record with other pixels"]
+        try:
+            held = measure(data)
+        except UndecodableImage:
+            return ["a record with pixels that cannot be decoded"]
+        columns = {"format": held.kind, "width": held.width, "height": held.height}
+        unlike = [name for name, value in columns.items() if record.get(name) != value]
+        return [f"a record whose {', '.join(unlike)} is not that of its pixels"] if unlike else []
 
 
 def judged(record: Item, held: Mapping[str, int], noted_days: Collection[str]) -> list[str]:

@@ -23,7 +23,7 @@ from imagetrail.answers import Image
 from imagetrail.aws import AwsError
 from imagetrail.dynamo import ConditionFailedError, Expression
 from imagetrail.ledger import Days
-from imagetrail.pixels import UndecodableImage, encode
+from imagetrail.pixels import UndecodableImage, measure, thumbnail
 from imagetrail.records import (
     COLUMNS,
     IMMUTABLE,
@@ -157,12 +157,12 @@ class Recovery:
 
     def _make_thumbnail(self, record: Item, data: bytes) -> None:
         try:
-            picture = encode(data, record["width"], record["height"], record["format"])
+            preview = thumbnail(data)
         except UndecodableImage as error:
             raise Irrecoverable(f"it cannot be decoded: {error}") from None
         self.deployment.bucket.put(
             thumbnail_key(record),
-            picture.thumbnail,
+            preview,
             "image/webp",
             cache_control=IMMUTABLE,
             tags=owner_tags(record["user_id"]),
@@ -174,25 +174,30 @@ def rebuilt(
 ) -> tuple[Item, set[str]]:
     """The item that an image's bytes and tags tell of, and the counters it belongs to. Raises Irrecoverable.
 
-    A dataset that is no more is named by no record, as when it was deleted.
+    Format, width and height are those of the pixels, whatever the embedded record says. A dataset that no longer exists
+    is named by no record, as when it was deleted.
     """
     try:
+        held = measure(data)
         embedded = provenance.extract(data)
         user_id = tagged_owner(tags)
+    except UndecodableImage as error:
+        raise Irrecoverable(f"it cannot be decoded: {error}") from None
     except (provenance.NoProvenance, ValueError) as error:
         raise Irrecoverable(str(error)) from None
     record: dict[str, Any] = {column: embedded[column] for column in COLUMNS if column in embedded}
     promptless = "prompt" not in record
     record |= {"prompt": "", "full_prompt": ""} if promptless else {}
     try:
-        record |= {"user_id": user_id, **stored(record, data)}
+        record |= {"user_id": user_id, "format": held.kind, "width": held.width, "height": held.height}
+        record |= stored(record, data)
         _check(record)
-        if not (record.get("width") and record.get("height")):
-            raise Irrecoverable("its record has no size")
-        if image_key(record) != key:
-            raise Irrecoverable("it carries the record of another image")
     except KeyError as error:
         raise Irrecoverable(f"its record lacks {error}") from None
+    if image_key(record | {"format": key.rpartition(".")[2]}) != key:
+        raise Irrecoverable("it carries the record of another image")
+    if image_key(record) != key:
+        raise Irrecoverable(f"its name ends in .{key.rpartition('.')[2]}, but it is a {held.kind} file")
     if record.get("dataset_id") and not has_dataset(record["dataset_id"]):
         record["dataset_id"] = None
     counters = {"recovered", *(["unowned"] if user_id is None else []), *(["promptless"] if promptless else [])}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -9,6 +10,7 @@ from uuid import uuid4
 import pytest
 import pyvips
 
+from cli.check import Check
 from cli.objects import Objects
 from cli.recover import Recovery, Report
 from imagetrail import provenance
@@ -161,9 +163,13 @@ def test_what_cannot_be_recovered_is_named_with_the_reason(parts: Opened, caller
         "The image carries no intact record.": (key(), bare, {}),
         "it carries the record of another image": (key(), data, {}),
         "the tags do not name an owner": (key(), data, {"owner-2": "x"}),
-        "it cannot be decoded: The image is damaged or incomplete.": (cut := key(), telling(cut)[:-30], {}),
-        "its record lacks 'format'": (a := key(), telling(a, format=None), {}),
-        "its record has no size": (b := key(), telling(b, width=None), {}),
+        "it cannot be decoded: The image is damaged or incomplete. Use an intact copy of it.": (
+            cut := key(),
+            telling(cut)[:-30],
+            {},
+        ),
+        "its record lacks 'id'": (a := key(), telling(a, id=None), {}),
+        "its name ends in .jpg, but it is a png file": (b := key()[:-3] + "jpg", telling(b, format="jpg"), {}),
         "its record has a seed that must be a whole number": (c := key(), telling(c, seed="7"), {}),
         "its record has a time or an id that is not written in the usual form": (
             d := key(),
@@ -178,6 +184,31 @@ def test_what_cannot_be_recovered_is_named_with_the_reason(parts: Opened, caller
     for name, _, _ in spoilt.values():
         parts.deployment.bucket.delete(name)
     assert told == {name: reason for reason, (name, _, _) in spoilt.items()}
+
+
+def test_a_record_says_what_its_pixels_are_now(parts: Opened, caller: Caller) -> None:
+    record = generate(parts, caller, format="png")
+    key, table = image_key(record), parts.deployment.settings.images_table
+    source = pyvips.Image.new_from_buffer(parts.deployment.bucket.get(key) or b"", "")
+    small = provenance.embed(
+        bytes(source.resize(0.5).pngsave_buffer(keep="none")), embeddable(record, with_prompts=True)
+    )
+    put(
+        parts,
+        key,
+        provenance.embed(small, provenance.extract(small) | {"format": "webp", "bytes": 7, "sha256": "0" * 64}),
+    )
+    lose(parts, record["id"])
+    recover(parts)
+    back = held(parts, record["id"])
+    assert (back["width"], back["height"]) == (source.width // 2, source.height // 2)
+    assert (back["format"], back["bytes"]) == ("png", len(parts.deployment.bucket.get(key) or b""))
+    assert back["sha256"] == hashlib.sha256(parts.deployment.bucket.get(key) or b"").hexdigest()
+    told = [finding for finding in Check.of(parts, deep=True).run(lambda _: None) if finding.where == record["id"]]
+    assert told == []
+    parts.deployment.dynamo.update(table, record["id"], assignment({"width": source.width, "format": "png"}), EXISTS)
+    told = [finding for finding in Check.of(parts, deep=True).run(lambda _: None) if finding.where == record["id"]]
+    assert told == [("a record whose width is not that of its pixels", record["id"])]
 
 
 def test_an_interrupted_run_goes_on_where_it_was(parts: Opened, caller: Caller) -> None:
