@@ -30,7 +30,7 @@ GRAY_LINEAR = (
 
 
 def flat(*values: int, wide: bool = False) -> pyvips.Image:
-    """A picture of one color, which has two bits as many if it is wide."""
+    """A picture of one color, of 8 bits per sample, or 16 if it is wide."""
     factor = 257 if wide else 1
     kind = {1: "b-w", 2: "b-w", 3: "srgb", 4: "srgb"}[len(values)]
     kind = {"b-w": "grey16", "srgb": "rgb16"}[kind] if wide else kind
