@@ -76,7 +76,7 @@ class Pictures(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.asked.append(self.path)
-        known = {"/good.png": PIXELS, "/text.png": b"no picture", **BROKEN}
+        known = {"/good.png": PIXELS, "/text.png": b"no picture", "/cut.jpg": b"\xff\xd8\xff", **BROKEN}
         body = known.get(self.path.partition("?")[0], b"")
         self.send_response(200 if body else 404)
         self.send_header("Content-Length", str(len(body)))
@@ -191,23 +191,25 @@ def test_refused_rows_are_named_and_the_others_come_in(deployment: Deployment, a
             seed(alice, aspect_ratio="2:1", created_at="yesterday"),
             seed(alice, image_url=f"{url}/gone.png"),
             seed(alice, image_url=f"{url}/text.png"),
+            seed(alice, image_url=f"{url}/cut.jpg"),
             seed(alice, image_url="http://169.254.169.254/latest/meta-data"),
             seed(alice, image_url="file:///etc/passwd"),
             seed(alice, prompt="fine"),
         ]
         path = write(tmp_path / "table.csv", table)
         report, refused = run(deployment, path)
-        assert report == Report(imported=2, refused=5)
+        assert report == Report(imported=2, refused=6)
         told = [(outcome.line, [column for column, _ in outcome.reasons]) for outcome in refused]
-        assert told == [(4, ["aspect_ratio", "created_at"]), *((line, ["image_url"]) for line in (5, 6, 7, 8))]
+        assert told == [(4, ["aspect_ratio", "created_at"]), *((line, ["image_url"]) for line in (5, 6, 7, 8, 9))]
         assert [reasons[0][1] for reasons in (outcome.reasons for outcome in refused[1:])] == [
             "gives no picture: its server answers 404",
-            "gives no picture: The image is not a PNG, JPEG or WebP file.",
+            "gives no picture: The image is not a PNG, JPEG or WebP file. Save it as one of these.",
+            "gives no picture: The image is damaged or incomplete. Use an intact copy of it.",
             "gives no picture: its host is not on the public internet",
             "gives no picture: its URL must begin with http:// or https://",
         ]
         refusing = run(deployment, path, fetcher=Fetcher())
-        assert (refusing[0].standing, refusing[0].refused) == (2, 5)
+        assert (refusing[0].standing, refusing[0].refused) == (2, 6)
     assert {row["prompt"] for row in rows(exported(deployment, alice))} == {"two\nlines", "fine"}
 
 
