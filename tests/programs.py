@@ -8,7 +8,13 @@ from pathlib import Path
 
 import pytest
 
-_PACKAGES = {"curl": "curl", "exiftool": "libimage-exiftool-perl", "initdb": "postgresql", "unzip": "unzip"}
+_PACKAGES = {
+    "curl": "curl",
+    "exiftool": "libimage-exiftool-perl",
+    "exiv2": "exiv2",
+    "initdb": "postgresql",
+    "unzip": "unzip",
+}
 _POSTGRES = Path("/usr/lib/postgresql")
 
 

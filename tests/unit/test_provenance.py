@@ -1,8 +1,6 @@
 """The record inside the pixels: exact for us, readable for every metadata tool, invisible in the picture."""
 
 import json
-import os
-import shutil
 import struct
 import subprocess
 import zlib
@@ -204,37 +202,26 @@ def test_a_raw_profile_in_a_png_is_read_and_replaced(kind: bytes) -> None:
 
 @pytest.mark.parametrize("image_format", FORMATS)
 @pytest.mark.parametrize(
-    ("tool", "package", "arguments"),
+    "command",
     [
-        ("exiv2", "exiv2", ["-M", "set Xmp.xmp.Rating 5"]),
-        ("exiftool", "libimage-exiftool-perl", ["-overwrite_original", "-XMP:Rating=5"]),
-        ("exiftool", "libimage-exiftool-perl", ["-overwrite_original", "-api", "Compact=All", "-XMP:Rating=5"]),
+        pytest.param(["exiv2", "-M", "set Xmp.xmp.Rating 5"], marks=pytest.mark.needs("exiv2")),
+        pytest.param(["exiftool", "-overwrite_original", "-XMP:Rating=5"], marks=pytest.mark.needs("exiftool")),
+        pytest.param(
+            ["exiftool", "-overwrite_original", "-api", "Compact=All", "-XMP:Rating=5"],
+            marks=pytest.mark.needs("exiftool"),
+        ),
     ],
     ids=["exiv2", "exiftool", "exiftool compact"],
 )
 @pytest.mark.parametrize("prompt", ["short", LONG_PROMPT], ids=["short", "10,000 emoji"])
-def test_a_real_tools_edit_keeps_the_record(
-    tmp_path: Path, image_format: str, tool: str, package: str, arguments: list[str], prompt: str
-) -> None:
-    if shutil.which(tool) is None and not os.environ.get("CI"):
-        pytest.skip(f"{tool} is not installed (apt-get install {package})")
+def test_a_real_tools_edit_keeps_the_record(tmp_path: Path, image_format: str, command: list[str], prompt: str) -> None:
     record = RECORD | {"prompt": prompt, "full_prompt": prompt}
     path = tmp_path / f"picture.{image_format}"
     path.write_bytes(provenance.embed(picture(image_format), record))
-    subprocess.run([tool, *arguments, path], check=True, capture_output=True)
+    subprocess.run([*command, path], check=True, capture_output=True)
     edited = path.read_bytes()
     assert b"Rating" in b"".join(xmp.extract_xmp(edited))
     assert provenance.extract(edited) == record
-
-
-def test_imagemagick_keeps_the_record_of_a_jpeg_in_a_png() -> None:
-    convert = shutil.which("convert")
-    if convert is None and not os.environ.get("CI"):
-        pytest.skip("convert is not installed (apt-get install imagemagick)")
-    done = subprocess.run(
-        [convert or "convert", "jpg:-", "png:-"], input=carrier("jpg"), check=True, capture_output=True
-    )
-    assert provenance.extract(done.stdout) == RECORD
 
 
 @pytest.mark.parametrize("image_format", FORMATS)
