@@ -59,6 +59,10 @@ class Journal:
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND)
         self._size = os.fstat(self._file).st_size
 
+    def close(self) -> None:
+        """Closes the file."""
+        os.close(self._file)
+
     @property
     def position(self) -> Position:
         """The end of what has been written."""

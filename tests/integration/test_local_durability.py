@@ -4,8 +4,8 @@ import itertools
 import json
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from local.aws import BotoCoreError, ClientError
+from local.emulator.disk import Disk
 from local.emulator.journal import DamagedJournalError, Journal
 from local.emulator.launch import emulator
 from local.stack import Stack, deploy
@@ -22,6 +23,7 @@ PARAMETERS = {"PublicUrl": "http://localhost:3000"}
 SAVED_WITHIN = 2.0  # seconds
 
 Item = dict[str, Any]
+Open = Callable[[Path], Journal]
 
 
 def ledger_item(name: str) -> Item:
@@ -200,14 +202,34 @@ def table() -> Item:
     return {"TableId": "t1", "items": {}}
 
 
-def replayed(path: Path) -> Item:
-    table = {"TableId": "t1", "items": {}}
-    Journal(path).fill([table])
-    return table["items"]  # type: ignore[return-value]
+@pytest.fixture
+def opened() -> Iterator[Open]:
+    """Opens journals, and closes them after the test."""
+    with ExitStack() as stack:
+
+        def open_journal(path: Path) -> Journal:
+            journal = Journal(path, Disk(path.parent, reserve=0))
+            stack.callback(journal.close)
+            return journal
+
+        yield open_journal
 
 
-def test_what_expires_is_forgotten(tmp_path: Path, table: Item) -> None:
-    journal, dynamodb = Journal(tmp_path / "items"), FakeDynamoDB()
+@pytest.fixture
+def replayed(opened: Open) -> Callable[[Path], Item]:
+    """Reads the items of a journal."""
+
+    def replay(path: Path) -> Item:
+        table: Item = {"TableId": "t1", "items": {}}
+        opened(path).fill([table])
+        items: Item = table["items"]
+        return items
+
+    return replay
+
+
+def test_what_expires_is_forgotten(tmp_path: Path, table: Item, opened: Open, replayed: Callable[[Path], Item]) -> None:
+    journal, dynamodb = opened(tmp_path / "items"), FakeDynamoDB()
     journal.follow(dynamodb)
     dynamodb._set_item(table, "a", "-", {"id": {"S": "a"}})
     dynamodb._set_item(table, "b", "-", {"id": {"S": "b"}})
@@ -217,8 +239,10 @@ def test_what_expires_is_forgotten(tmp_path: Path, table: Item) -> None:
     assert replayed(tmp_path / "items") == {"b": {"-": {"id": {"S": "b"}}}}
 
 
-def test_what_is_rolled_back_was_never_there(tmp_path: Path, table: Item) -> None:
-    journal, dynamodb = Journal(tmp_path / "items"), FakeDynamoDB()
+def test_what_is_rolled_back_was_never_there(
+    tmp_path: Path, table: Item, opened: Open, replayed: Callable[[Path], Item]
+) -> None:
+    journal, dynamodb = opened(tmp_path / "items"), FakeDynamoDB()
     journal.follow(dynamodb)
     dynamodb._set_item(table, "a", "-", {"id": {"S": "a"}})
     journal.flush()
@@ -229,29 +253,31 @@ def test_what_is_rolled_back_was_never_there(tmp_path: Path, table: Item) -> Non
     assert replayed(tmp_path / "items") == {"a": {"-": {"id": {"S": "a"}}}}
 
 
-def test_a_table_made_anew_under_an_old_name_is_empty(tmp_path: Path, table: Item) -> None:
-    journal, dynamodb = Journal(tmp_path / "items"), FakeDynamoDB()
+def test_a_table_made_anew_under_an_old_name_is_empty(tmp_path: Path, table: Item, opened: Open) -> None:
+    journal, dynamodb = opened(tmp_path / "items"), FakeDynamoDB()
     journal.follow(dynamodb)
     dynamodb._set_item(table, "a", "-", {"id": {"S": "a"}})
     journal.flush()
     successor: Item = {"TableId": "t2", "items": {}}
-    Journal(tmp_path / "items").fill([successor])
+    opened(tmp_path / "items").fill([successor])
     assert successor["items"] == {}
 
 
-def test_the_journal_is_compacted_at_start(tmp_path: Path, table: Item) -> None:
+def test_the_journal_is_compacted_at_start(
+    tmp_path: Path, table: Item, opened: Open, replayed: Callable[[Path], Item]
+) -> None:
     path = tmp_path / "items"
-    journal, dynamodb = Journal(path), FakeDynamoDB()
+    journal, dynamodb = opened(path), FakeDynamoDB()
     journal.follow(dynamodb)
     for number in range(100):
         dynamodb._set_item(table, "a", "-", {"id": {"S": "a"}, "n": {"N": str(number)}})
         journal.flush()
     assert replayed(path)["a"]["-"]["n"] == {"N": "99"}
-    assert len(path.read_bytes().splitlines()) == 1
+    assert len(path.read_bytes().splitlines()) == 2  # one that names the journal, and the item
 
 
-def test_damage_in_the_middle_is_not_passed_over(tmp_path: Path) -> None:
+def test_damage_in_the_middle_is_not_passed_over(tmp_path: Path, opened: Open) -> None:
     path = tmp_path / "items"
     path.write_text(json.dumps([["t1", "a", "-", {}]]) + "\n" + "rubbish\n" + json.dumps([["t1", "b", "-", {}]]) + "\n")
     with pytest.raises(DamagedJournalError, match="line 2"):
-        Journal(path)
+        opened(path)

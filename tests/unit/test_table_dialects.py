@@ -38,7 +38,7 @@ def expected(rows: list[writers.Cells]) -> list[dict[str, Any]]:
 def test_a_dialect_gives_the_same_rows(tmp_path: Path, name: str, rows: list[writers.Cells]) -> None:
     data = writers.ALWAYS[name](rows).encode()
     assert records(tmp_path / "table", data) == expected(rows)
-    assert records(tmp_path / "table", gzip.compress(data, 1)) == expected(rows)
+    assert records(tmp_path / "table", gzip.compress(data, 1, mtime=0)) == expected(rows)
 
 
 @pytest.mark.parametrize("name", writers.OFTEN)
