@@ -99,6 +99,10 @@ class FrontDoor:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(MAX_CALLS, "front"))
 
+    def close(self) -> None:
+        """Ends the threads that ask the emulator."""
+        self._threads.shutdown()
+
     async def __call__(self, scope: Mapping[str, Any], receive: Any, send: Any) -> None:
         if scope["type"] == "websocket":
             await receive()

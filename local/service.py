@@ -22,6 +22,7 @@ from local.emulator.launch import Emulator, emulator
 from local.folder import Folder, Runtime
 from local.front import FrontDoor
 from local.limits import allow_many_sockets
+from local.malformed import explain_malformed_requests
 from local.parameters import from_environment, parameters
 from local.problem import ProblemError
 from local.stack import Stack, deploy
@@ -38,6 +39,7 @@ SAMPLE = {
 def run(folder: Folder) -> None:
     """Until it is asked to stop. Raises ProblemError."""
     allow_many_sockets()
+    explain_malformed_requests()
     described = template.source()
     given = from_environment(described, os.environ)
     with folder.held(), _listening(_port()) as listener:

@@ -171,4 +171,9 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_unconfigure() -> None:
+    """Lets the interpreter collect everything as it ends; some extensions report what is not."""
+    gc.unfreeze()
+
+
 sys.addaudithook(_audit)

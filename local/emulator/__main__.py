@@ -6,6 +6,7 @@ standard input. When the pipe closes, however the parent ended, this process sav
 
 import asyncio
 import errno
+import gc
 import os
 import signal
 import sys
@@ -37,6 +38,7 @@ STOP_WITHIN = 10.0  # seconds
 
 async def run(socket: int, data: Path) -> None:
     """Serves on an inherited socket until the parent ends or a signal comes. Raises ProblemError."""
+    gc.disable()  # while the history is read: it is all kept, and collections would take seconds
     context = Context(credentials.read(data), Disk(data))
     saved = snapshot.read(data)
     journal = Journal(data / "items.jsonl", context.disk, saved.journal)
@@ -64,6 +66,9 @@ async def run(socket: int, data: Path) -> None:
         await asyncio.to_thread(kill_workers, [worker for pool in _workers.values() for worker in pool])
 
     async def autosave() -> None:
+        await started.wait()
+        gc.freeze()
+        gc.enable()
         while True:
             await asyncio.sleep(SAVE_EVERY if store.exists else FIRST_SAVE_WITHIN)
             context.disk.recover()
@@ -73,9 +78,19 @@ async def run(socket: int, data: Path) -> None:
                 journal.flush()
                 store.save(ministack._build_persistence_save_dict())
 
+    started = asyncio.Event()
+
+    async def announced(scope: Any, receive: Any, send: Any) -> None:
+        async def sent(message: Any) -> None:
+            await send(message)
+            if message["type"] == "lifespan.startup.complete":
+                started.set()
+
+        await app(scope, receive, sent if scope["type"] == "lifespan" else send)
+
     async with asyncio.TaskGroup() as tasks:
         saving = tasks.create_task(autosave())
-        guarded: Any = Guard(app, context, ACCOUNT)
+        guarded: Any = Guard(announced, context, ACCOUNT)
         await serve(guarded, _config(socket), shutdown_trigger=stopped)
         saving.cancel()
     journal.flush()

@@ -91,6 +91,7 @@ class Snapshot:
             self._journal.fill(tables)
             for table in tables:
                 dynamodb._update_counts(table)
+                dynamodb._index_members(table)  # built now, not by the first query
         return state
 
     def save(self, services: Mapping[str, Callable[[], State | None]]) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,9 +64,10 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield stack
 
 
-@pytest.fixture(scope="module")
-def front(shared: Stack) -> FrontDoor:
-    return FrontDoor(shared, site.FOLDER, Cors.of(shared))
+@pytest.fixture
+def front(shared: Stack) -> Iterator[FrontDoor]:
+    with closing(FrontDoor(shared, site.FOLDER, Cors.of(shared))) as front:
+        yield front
 
 
 @pytest.mark.parametrize("origin", [APP, DEV])
@@ -146,8 +148,8 @@ def test_what_is_granted_is_what_the_routes_and_answers_have(shared: Stack) -> N
 def test_it_is_off_by_default_and_can_be_turned_off(tmp_path: Path) -> None:
     with deployed(tmp_path / "data") as stack:
         assert Cors.of(stack).configuration == {}
-        door = FrontDoor(stack, site.FOLDER, Cors.of(stack))
-        answer = ask(door, "OPTIONS", "/ai/generate", {"origin": APP, **PREFLIGHT})
+        with closing(FrontDoor(stack, site.FOLDER, Cors.of(stack))) as door:
+            answer = ask(door, "OPTIONS", "/ai/generate", {"origin": APP, **PREFLIGHT})
         assert (answer.status, answer.cors) == (403, {})
         deploy(stack, PARAMETERS | {"AllowedOrigins": APP})
         assert Cors.of(stack).configuration["AllowOrigins"] == [APP]

@@ -27,6 +27,7 @@ from imagetrail.errors import (
 )
 from imagetrail.models import ImageRequest, ModelOutput, Unanswered, procedural
 from imagetrail.preferences import Preferences
+from imagetrail.records import image_key, thumbnail_key
 from imagetrail.schemas import GenerateRequest, RegenerateRequest
 from imagetrail.settings import Settings
 from imagetrail.submission import PATIENCE
@@ -272,5 +273,7 @@ def test_regenerating_frees_a_refused_key_and_answers_again_whatever_has_changed
         regenerate(first["id"], model="nope")
     made = regenerate(first["id"], prompt="a tea house")
     deployment.dynamo.delete(deployment.settings.images_table, first["id"], Expression("attribute_exists(#id)"))
+    for key in (image_key(first), thumbnail_key(first)):
+        deployment.bucket.delete(key)
     again = regenerate(first["id"], prompt="a tea house")
     assert (again.record["id"], again.is_replay) == (made.record["id"], True)

@@ -5,6 +5,7 @@ import json
 import re
 import socket
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from shutil import copytree
@@ -18,6 +19,7 @@ from local import site
 from local.credentials import Credentials
 from local.front import MAX_ANSWER, FrontDoor
 from local.requests import MAX_BODY
+from local.stack import Stack
 from local.template import ROOT
 from local.testing import Service, deployed
 from local.upstream import Reply
@@ -215,6 +217,69 @@ def test_a_foreign_page_changes_nothing(door: Door, headers: dict[str, str]) -> 
     assert door.ask("POST", "/ai/datasets", {"origin": own, "x-viewer-host": where}, body).status == 403
 
 
+def raw(door: Door, request: str, body: bytes = b"") -> tuple[int, bytes]:
+    """The status and the body of what a socket is answered; `{port}` in the request is the front door's."""
+    where = urlsplit(door.url)
+    with socket.create_connection((where.hostname or "", where.port or 0), 30) as connection:
+        close = "" if "Connection:" in request else "\nConnection: close"
+        head = (request.format(port=where.port) + close + "\n\n").replace("\n", "\r\n")
+        connection.sendall(head.encode() + body)
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    head_of_answer, _, content = answer.partition(b"\r\n\r\n")
+    return int(head_of_answer.split(b" ")[1]), content
+
+
+@pytest.mark.parametrize(
+    ("request_line", "status"),
+    [
+        ("GET /images/a.png HTTP/1.1\nHost: localhost", 200),
+        ("GET /images/a.png HTTP/1.1\nHost: 127.0.0.1:{port}", 200),
+        ("GET /images/a.png HTTP/1.1\nHost: LOCALHOST:{port}", 200),
+        ("GET /images/a.png HTTP/1.1\nHost: evil.example", 403),
+        ("GET /images/a.png HTTP/1.1\nHost: evil.example:{port}", 403),
+        ("GET /images/a.png HTTP/1.1\nHost: localhost.evil.example:{port}", 403),
+        ("GET /images/a.png HTTP/1.1\nHost: evil.localhost:{port}", 403),
+        ("GET /images/a.png HTTP/1.1\nHost: localhost@evil.example", 403),
+        ("GET /config.json HTTP/1.1\nHost: [::1", 403),
+        ("GET /config.json HTTP/1.0", 403),
+        ("GET /ai/generated-images HTTP/1.1\nHost: evil.example", 403),
+        ("GET http://localhost:{port}/images/a.png HTTP/1.1\nHost: ignored.example", 200),
+        ("GET http://evil.example/images/a.png HTTP/1.1\nHost: localhost", 403),
+        ("GET /images/a.png HTTP/1.1\nHost: localhost\nHost: localhost", 400),
+        ("GET /images/a.png HTTP/1.1", 400),
+        ("GET /ai/generated-images?q=größe HTTP/1.1\nHost: localhost", 400),
+    ],
+)
+def test_hosts_and_targets(door: Door, request_line: str, status: int) -> None:
+    answered, body = raw(door, request_line)
+    assert answered == status
+    if status != 200:
+        assert json.loads(body)["status"] == status
+
+
+def test_a_websocket_is_refused(door: Door) -> None:
+    upgrade = "Upgrade: websocket\nSec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+    assert raw(door, f"GET /ai/datasets HTTP/1.1\nHost: localhost\n{upgrade}\nConnection: Upgrade")[0] in (400, 403)
+
+
+def test_a_request_that_breaks_off_is_not_carried_out(door: Door, service: Service) -> None:
+    def datasets() -> int:
+        return int(json.loads(door.ask("GET", "/ai/datasets?visibility=public&limit=200").body)["count"])
+
+    before = datasets()
+    where = urlsplit(door.url)
+    body = b'{"name": "broken off"}'
+    head = b"POST /ai/datasets HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: "
+    for announced in (5000, len(body) + 1):
+        with socket.create_connection((where.hostname or "", where.port or 0), 30) as connection:
+            connection.sendall(head + b"%d\r\n\r\n" % announced + body)
+    assert door.ask("POST", "/ai/datasets", {"content-type": "application/json"}, b'{"name": "whole"}').status == 201
+    assert datasets() == before + 1
+    assert "broken off" not in str(
+        service.stack.client("dynamodb").scan(TableName=service.stack.outputs["DatasetsTable"])
+    )
+
+
 def test_ten_megabytes_and_no_more(door: Door) -> None:
     kind = {"content-type": "application/json"}
     assert door.ask("POST", "/ai/datasets", kind, b" " * MAX_BODY).status == 413
@@ -255,7 +320,8 @@ def stack_at(endpoint: str) -> Any:
 async def _given(body: bytes, monkeypatch: pytest.MonkeyPatch) -> Answer:
     reply = Reply(200, [("content-type", "application/json")], body)
     monkeypatch.setattr("local.front.exchange", lambda *_request: reply)
-    return await _through(FrontDoor(stack_at("http://127.0.0.1:1"), site.FOLDER), "GET", "/ai/generated-images")
+    with closing(FrontDoor(stack_at("http://127.0.0.1:1"), site.FOLDER)) as front:
+        return await _through(front, "GET", "/ai/generated-images")
 
 
 def test_an_answer_may_be_as_long_as_lambda_lets_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,8 +333,8 @@ def test_an_answer_may_be_as_long_as_lambda_lets_it(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.fixture(scope="module")
-def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FrontDoor]:
-    """A door to handlers that fail as no handler of ours does."""
+def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Handlers that fail as no handler of ours does."""
     root = tmp_path_factory.mktemp("broken")
     copytree(ROOT / "infra", root / "infra")
     copytree(ROOT / "functions", root / "functions")
@@ -277,25 +343,43 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FrontDoor]:
     (root / "functions" / "list_datasets.py").write_text("import nothing_of_that_name")
     (root / "functions" / "get_openapi.py").write_text("import os\ndef handler(event, context): os._exit(3)")
     with deployed(root / "data", root=root) as stack:
-        yield FrontDoor(stack, site.FOLDER)
+        yield stack
 
 
 @pytest.mark.parametrize("target", ["/ai/generated-images", "/ai/datasets", "/ai/openapi.json"])
-def test_a_failing_function_tells_nothing(broken: FrontDoor, target: str) -> None:
-    answer = asyncio.run(_through(broken, "GET", target))
+def test_a_failing_function_tells_nothing(broken: Stack, target: str) -> None:
+    with closing(FrontDoor(broken, site.FOLDER)) as front:
+        answer = asyncio.run(_through(front, "GET", target))
     assert (answer.status, answer.code) == (500, "internal_error")
 
 
 def test_without_an_emulator_the_door_still_answers() -> None:
     with socket.create_server(("127.0.0.1", 0)) as unused:
         endpoint = f"http://127.0.0.1:{unused.getsockname()[1]}"
-    answer = asyncio.run(_through(FrontDoor(stack_at(endpoint), site.FOLDER), "GET", "/ai/generated-images"))
+    with closing(FrontDoor(stack_at(endpoint), site.FOLDER)) as front:
+        answer = asyncio.run(_through(front, "GET", "/ai/generated-images"))
     assert (answer.status, answer.code) == (502, "service_unavailable")
+
+
+def test_a_request_under_way_is_answered_when_the_service_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("local.front.STOP_WITHIN", 0.05)
+
+    async def stop_meanwhile(front: FrontDoor) -> Answer:
+        asyncio.get_running_loop().call_later(0.05, front.stopping.set)
+        return await _through(front, "GET", "/ai/generated-images")
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        front = FrontDoor(stack_at(f"http://127.0.0.1:{silent.getsockname()[1]}"), site.FOLDER)
+        answer = asyncio.run(stop_meanwhile(front))
+    front.close()
+    assert (answer.status, answer.code) == (503, "service_unavailable")
+    assert answer.headers["retry-after"] == "10"
 
 
 def test_an_emulator_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("local.front.MAX_WAIT", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        answer = asyncio.run(_through(FrontDoor(stack_at(endpoint), site.FOLDER), "GET", "/ai/generated-images"))
+        with closing(FrontDoor(stack_at(endpoint), site.FOLDER)) as front:
+            answer = asyncio.run(_through(front, "GET", "/ai/generated-images"))
     assert (answer.status, answer.code) == (504, "service_unavailable")
