@@ -59,6 +59,11 @@ class Journal:
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND)
         self._size = os.fstat(self._file).st_size
 
+    def append(self, change: Change) -> None:
+        """Records a change of a service that is stopped. Raises OSError."""
+        self._pending.append(change)
+        self._write()
+
     def close(self) -> None:
         """Closes the file."""
         os.close(self._file)

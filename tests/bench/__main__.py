@@ -6,10 +6,10 @@ A module of SECTIONS gives rows from `rows(stub, effort)`. Usage: python -m test
 import argparse
 import json
 
-from tests.bench import browsing, erasing, exporting, folding, generating, processes, reading, searching
+from tests.bench import browsing, erasing, exporting, folding, generating, local_run, processes, reading, searching
 from tests.bench.rows import FULL, QUICK, table
 
-SECTIONS = (reading, generating, folding, erasing, exporting, searching, browsing)
+SECTIONS = (reading, generating, folding, erasing, exporting, searching, local_run, browsing)
 RESULT = processes.ROOT / "build" / "bench.json"
 
 
