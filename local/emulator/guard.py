@@ -74,7 +74,7 @@ class Guard:
                 body = await _whole_body(receive)
                 self._check(scope, body)
                 if self.context.disk.is_full and _writes(scope, body):
-                    raise _FULL
+                    raise _disk_full()
             except Refusal as refusal:
                 await _refuse(send, refusal)
                 return
@@ -90,7 +90,7 @@ class Guard:
             nonlocal refused
             if message["type"] == "http.response.start":
                 if refused := bool(failures):
-                    await _refuse(send, _FULL)
+                    await _refuse(send, _disk_full())
                 elif self.context.disk.is_full:
                     message = {**message, "headers": [*message["headers"], DISK_FULL]}
             if not refused:
@@ -112,7 +112,7 @@ class Guard:
             return
         if not _OF_BROWSERS.isdisjoint(headers):
             raise Refusal(403, "Requests of web pages are refused.")
-        if urlsplit(f"//{headers.get('host', '')}").hostname not in _LOOPBACK:
+        if _hostname(headers.get("host", "")) not in _LOOPBACK:
             raise Refusal(403, "The Host is not this machine's loopback address.")
         if scope["method"] == "GET" and path.endswith(_KEYS) and path.count("/") == 3:
             return  # public keys of a user pool, which functions fetch unsigned
@@ -146,7 +146,8 @@ class Guard:
             raise Refusal(403, f"{failure[0]}: the signature does not match this request or has expired.")
 
 
-_FULL = Refusal(503, "The disk is full.")
+def _disk_full() -> Refusal:
+    return Refusal(503, "The disk is full.")
 
 
 def _writes(scope: Scope, body: bytes) -> bool:
@@ -168,6 +169,13 @@ def _check_form(content_type: str, body: bytes) -> None:
     if not fields >= {"policy", "x-amz-credential", "x-amz-signature"}:
         raise Refusal(403, "The form is not signed with AWS Signature Version 4.")
     signed_form.set(True)
+
+
+def _hostname(host: str) -> str | None:
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None
 
 
 def _expired(query: Mapping[str, list[str]], signed_at: str) -> bool:
@@ -217,6 +225,6 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 async def _refuse(send: Send, refusal: Refusal) -> None:
     body = json.dumps({"__type": refusal.code, "message": refusal.message}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    headers += [DISK_FULL] if refusal is _FULL else []
+    headers += [DISK_FULL] if refusal.status == 503 else []
     await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

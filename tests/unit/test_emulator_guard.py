@@ -157,6 +157,11 @@ def test_pages_are_refused_even_when_they_sign(headers: dict[str, str]) -> None:
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:4566", "127.0.0.1.evil.example", "evil.localhost", ""])
 def test_foreign_hosts_are_refused_even_when_they_sign(host: str) -> None:
     assert status(headers=signed(host=host or "x") | {"host": host}, body=b"{}") == 403
+    assert status("GET", "/us-east-1_pool/.well-known/jwks.json", {"host": host}) == 403
+
+
+def test_a_host_that_cannot_be_read_is_foreign() -> None:
+    assert status("GET", "/us-east-1_pool/.well-known/jwks.json", {"host": "[::1"}) == 403
 
 
 def test_the_front_door_passes_unsigned() -> None:

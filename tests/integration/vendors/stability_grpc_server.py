@@ -80,7 +80,8 @@ class Vendor:
 
     def start(self) -> None:
         """Listens: TLS on a port that ends in 443, or plainly on one that does not."""
-        self._server = grpc.server(ThreadPoolExecutor(8), options=[("grpc.max_send_message_length", -1)])
+        self._threads = ThreadPoolExecutor(8)
+        self._server = grpc.server(self._threads, options=[("grpc.max_send_message_length", -1)])
         generation_grpc.add_GenerationServiceServicer_to_server(_Servicer(self), self._server)
         if self.secure:
             identity = grpc.ssl_server_credentials([identity_of_loopback()])
@@ -98,6 +99,7 @@ class Vendor:
             self._line.close()
             self._line = None
             self._server.stop(None).wait()
+            self._threads.shutdown()
 
 
 @contextmanager
