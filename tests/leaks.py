@@ -69,6 +69,8 @@ def opened() -> set[Key]:
             held = os.fstat(int(name))
         except OSError:  # the descriptor that this listing took
             continue
+        if not stat.S_IFMT(held.st_mode):  # an event object of the kernel, such as those that gRPC keeps while it idles
+            continue
         if not (stat.S_ISSOCK(held.st_mode) and _is_pooled(_connected.get((int(name), held.st_ino)))):
             found.add(("descriptor", int(name), held.st_ino))
     return found | {("process", pid) for pid in _children()}
