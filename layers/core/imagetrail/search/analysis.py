@@ -1,7 +1,8 @@
 """What counts as a word, in any script: the one reading of text that index, queries and snippets share.
 
 A word is folded (case, accents, compatibility forms), and English words have a stem. Scripts that write no spaces are
-read as overlapping pairs of characters, an emoji with its joiners is one word.
+read as overlapping pairs of characters, an emoji with its joiners is one word. Characters that Unicode calls default
+ignorable (soft hyphen, zero-width space, byte order mark, …) are skipped: they neither split a word nor belong to it.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 _LONGEST = 80  # characters of a word that count
 _MEMORY = 1 << 16  # words whose folding is remembered
 
 # One letter per kind of character, so that an expression over kinds finds the words.
 _WORD, _MARK, _PAIRED, _SYMBOL, _JOINER, _VARIANT, _FLAG, _APOSTROPHE, _BREAK = "wmpsjvfa "
+_EMOJI = _SYMBOL + _VARIANT + _JOINER
 _PAIRED_RANGES = (
     (0x0E00, 0x0EFF),  # Thai, Lao
     (0x1000, 0x109F),  # Myanmar
@@ -36,6 +38,12 @@ _PAIRED_RANGES = (
     (0xFF66, 0xFF9F),
     (0x20000, 0x3FFFF),
 )
+# Default_Ignorable_Code_Point of Unicode's DerivedCoreProperties.txt.
+_IGNORABLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+_EMOJI_GLUE = re.compile("[\u200d\ufe00-\ufe0f]")
 _RUNS = re.compile("(?P<word>w[wm]*(?:a[wm]+)*)|(?P<pairs>p[pm]*)|(?P<symbol>s[vm]*(?:js[vm]*)*|ff?)")
 _ACCENTS = re.compile(
     "[\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
@@ -67,6 +75,33 @@ class Analysed(NamedTuple):
 
 def words(text: str) -> Iterator[Word]:
     """The words of a text in order; of a run without spaces every pair of neighbours, or its only character."""
+    kept = _kept(text)
+    if kept is None:
+        yield from _words(text)
+        return
+    for word in _words("".join(text[at] for at in kept)):
+        yield word._replace(start=kept[word.start], end=kept[word.end - 1] + 1)
+
+
+def visible(text: str) -> str:
+    """The text without ignorable characters."""
+    kept = _kept(text)
+    return text if kept is None else "".join(text[at] for at in kept)
+
+
+def _kept(text: str) -> Sequence[int] | None:
+    """The positions of a text's characters that are not ignorable, None for all of them. What joins an emoji counts."""
+    if text.isascii() or not _IGNORABLE.search(text):
+        return None
+    kept: list[int] = []
+    for at, character in enumerate(text):
+        joins = _EMOJI_GLUE.match(character) and kept and text[kept[-1]].translate(_KINDS) in _EMOJI
+        if joins or not _IGNORABLE.match(character):
+            kept.append(at)
+    return kept
+
+
+def _words(text: str) -> Iterator[Word]:
     for run in _RUNS.finditer(text.translate(_KINDS)):
         start, end = run.span()
         match run.lastgroup:
@@ -81,7 +116,8 @@ def words(text: str) -> Iterator[Word]:
 
 def analyse(text: str) -> Analysed:
     """The text as it is indexed. A character of a run without spaces is found alone, too."""
-    found = list(words(text))
+    text = visible(text)
+    found = list(_words(text))
     stems = [word.stem for word in found]
     for run in _RUNS.finditer(text.translate(_KINDS)):
         if run.lastgroup == "pairs" and run.end() - run.start() > 1:
