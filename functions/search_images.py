@@ -12,4 +12,5 @@ def handler(request: Request) -> Response:
     from imagetrail.search.searching import SearchQuery
 
     query = SearchQuery(**request.filters)
-    return Response(200, deployment().search.page(request.caller, query, request.public_url))
+    page = deployment().search.page(request.caller, query, request.public_url, request.time_left)
+    return Response(200, page)

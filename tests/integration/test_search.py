@@ -21,7 +21,7 @@ from imagetrail.search import manifest
 from imagetrail.search.engine import Filters, View
 from imagetrail.search.language import parse
 from imagetrail.search.rebuilding import OvertakenError, Rebuild
-from imagetrail.search.searching import BLOCK, SearchQuery
+from imagetrail.search.searching import SearchQuery
 from imagetrail.search.stream import index
 from imagetrail.settings import Settings
 from imagetrail.wiring import Deployment
@@ -156,7 +156,7 @@ def test_what_is_gone_or_foreign_is_never_shown_from_a_stale_index(
     assert search(deployment, Caller("nobody"), "fox") == []
     deployment.indexer.update(0, ids, moments.to_text(NOW))
     later = deploy()
-    assert indexed(later) == {kept, failed, foreign}
+    assert indexed(later) == {kept, trashed, failed, foreign}
     assert search(later, alice, "fox", status="failed") == [failed]
     assert set(search(later, alice, "fox", status="all")) == {kept, failed}
 
@@ -213,7 +213,7 @@ def test_pages_are_complete_while_images_arrive(deployment: Deployment, alice: C
 
 @pytest.mark.parametrize("q", ["fo*", "model:procedural", "-wolf"])
 def test_what_does_not_rank_comes_newest_first(deployment: Deployment, alice: Caller, q: str) -> None:
-    ids = [put(deployment, alice, "a fox", LONG_AGO + timedelta(minutes=n)) for n in range(BLOCK + 2)]
+    ids = [put(deployment, alice, "a fox", LONG_AGO + timedelta(minutes=n)) for n in range(60)]
     deployment.indexer.update(0, ids, moments.to_text(NOW))
     page = deployment.search.page(alice, SearchQuery(q=q, limit=2), "")
     assert [(image["id"], image["score"]) for image in page["images"]] == [(ids[-1], None), (ids[-2], None)]
@@ -425,7 +425,7 @@ def test_a_rebuild_keeps_what_arrives_meanwhile(
     assert search(later, alice, "fox", favorite=True) == [ids[1]]
     view = later.search.reader.shard(0).view
     assert view is not None
-    assert len(view.best(parse("fox"), Filters(owner=alice.owner), 100)) == 3
+    assert len(view.top(parse("fox"), Filters(owner=alice.owner), 100)) == 3
 
 
 def test_what_the_stream_never_told_is_mended(

@@ -10,11 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from imagetrail import moments
-from imagetrail.search import engine, matching
+from imagetrail.search import engine, matching, ranking
 from imagetrail.search.analysis import analyse, words
 from imagetrail.search.engine import Filters, View
 from imagetrail.search.language import Query, parse
 from imagetrail.search.snippets import snippet
+from imagetrail.search.walking import FIRST, Walk
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,19 +38,7 @@ def view(folder: Path, records: list[dict[str, Any]]) -> View:
 
 def found(query: str, prompt: str, **columns: Any) -> bool:
     """Whether a single record matches."""
-    document = matching.Document(record(1, prompt, **columns))
-    return matching.score(parse(query), document, NOTHING) is not None
-
-
-class _Nothing:
-    documents = 0
-    mean_length = 1.0
-
-    def frequency(self, _field: str, _word: str) -> int:
-        return 0
-
-
-NOTHING = _Nothing()
+    return matching.matches(parse(query), matching.Document(record(1, prompt, **columns)))
 
 
 @pytest.mark.parametrize(
@@ -72,6 +61,49 @@ NOTHING = _Nothing()
 )
 def test_a_text_has_these_words(text: str, expected: list[str]) -> None:
     assert [word.text for word in words(text)] == expected
+
+
+IGNORABLE = ("\u00ad", "\u034f", "\u200b", "\u200c", "\u200d", "\u200e", "\u2060", "\ufe0f", "\ufeff", "\U000e0101")
+
+
+@pytest.mark.parametrize("ignorable", IGNORABLE)
+@pytest.mark.parametrize(
+    ("prompt", "q", "marked"),
+    [
+        ("a wal~rus", "walrus", "wal~rus"),
+        ("~walrus~ asleep", "walrus", "walrus"),
+        ("the wal~rus’~s den", '"walrus den"', "wal~rus’~s den"),
+        ("東京~タワー", "京タ", "京~タ"),
+        ("wal~rus~es", "wal*", "wal~rus~es"),
+        ("a 🦭~ asleep", "🦭", "🦭"),
+    ],
+)
+def test_an_ignorable_character_neither_splits_nor_hides_a_word(
+    ignorable: str, prompt: str, q: str, marked: str
+) -> None:
+    prompt, marked = (text.replace("~", ignorable) for text in (prompt, marked))
+    assert analyse(prompt) == analyse(prompt.replace(ignorable, ""))
+    split = ignorable.join(q) if q.isalpha() else ignorable + q + ignorable
+    for query in (q, split):
+        assert found(query, prompt)
+        fragments = snippet(parse(query), prompt)
+        assert [f["text"].rstrip(ignorable) for f in fragments if f["match"]] == [marked]
+        assert "".join(f["text"] for f in fragments) == prompt
+    assert found(split, prompt.replace(ignorable, ""))
+
+
+@pytest.mark.parametrize("ignorable", IGNORABLE)
+def test_ignorable_characters_do_not_hide_operators(ignorable: str) -> None:
+    plain = parse('-snow "red fox" style:oil wolf OR bear')
+    split = ignorable + ignorable.join('-snow "red fox" style:oil wolf OR bear') + ignorable
+    assert parse(split) == plain
+    assert parse(ignorable).matches_nothing
+
+
+def test_what_an_older_version_split_is_indexed_again() -> None:
+    made = record(1, "a wal\u00adrus")
+    assert engine.fingerprint(made) != engine.fingerprint(made | {"prompt": "a walrus"})
+    assert engine.fingerprint(record(1, "a walrus")) == 9_744_418_860_879_469_361, "all others are not"
 
 
 def test_english_words_have_stems() -> None:
@@ -138,9 +170,9 @@ def test_fields_are_looked_up_in_their_columns() -> None:
     assert not found("oil", "a lake", **held)
     assert not found("-style:oil lake", "a lake", **held)
     query = parse(f"dataset:{DATASET} lake")
-    assert matching.score(query, matching.Document(record(1, "a lake", **held)), NOTHING) is None
+    assert not matching.matches(query, matching.Document(record(1, "a lake", **held)))
     known = query.with_datasets(lambda text: {text})
-    assert matching.score(known, matching.Document(record(1, "a lake", **held)), NOTHING) is not None
+    assert matching.matches(known, matching.Document(record(1, "a lake", **held)))
 
 
 @pytest.mark.parametrize("query", ["", "  ", "(((", "-", '"', '""', "* -", "…"])
@@ -156,7 +188,9 @@ LETTERS = st.lists(st.sampled_from(PIECES), max_size=30).map("".join)
 @given(st.one_of(st.text(max_size=60), LETTERS))
 def test_no_text_is_an_error(text: str) -> None:
     query = parse(text)
-    matching.score(query, matching.Document(record(1, text or "x")), NOTHING)
+    document = matching.Document(record(1, text or "x"))
+    assert matching.matches(query, document) in (True, False)
+    assert 0 <= matching.rank(query, document) < ranking.RANKS
     engine.compiled(query, Filters(owner="user:alice"))
     snippet(query, text)
 
@@ -194,15 +228,10 @@ def test_a_single_record_is_judged_as_the_index_judges_it(
     index = view(tmp_path_factory.mktemp("index"), records)
     for text in queries:
         query = parse(text)
-        indexed = {hit.id: hit.score for hit in index.best(query, Filters(), 100)}
-        alone = {
-            each["id"]: score
-            for each in records
-            if (score := matching.score(query, matching.Document(each), index)) is not None
-        }
-        assert alone.keys() == indexed.keys(), text
-        for image_id, score in alone.items():
-            assert score == pytest.approx(indexed[image_id], rel=0.35, abs=0.05), text
+        documents = [matching.Document(each) for each in records]
+        alone = [(matching.rank(query, one), one.record["id"]) for one in documents if matching.matches(query, one)]
+        walk = Walk(ask=lambda ask: [ask(index)], query=query, filters=Filters(), known={}, depth=3, ranks=True)
+        assert [(place.rank, place.id) for place in walk.places(FIRST)] == sorted(alone, reverse=True), text
 
 
 @pytest.mark.parametrize(
@@ -223,7 +252,7 @@ def test_words_of_the_prompt_rank_and_nothing_else(query: str, ranks: bool) -> N
     assert parse(query).ranks is ranks
 
 
-def test_the_index_ranks_filters_and_sorts(tmp_path: Path) -> None:
+def test_the_index_filters_and_sorts(tmp_path: Path) -> None:
     later = moments.to_text(datetime(2026, 2, 3, tzinfo=UTC))
     records = [
         record(1, "a fox"),
@@ -235,21 +264,21 @@ def test_the_index_ranks_filters_and_sorts(tmp_path: Path) -> None:
     query = parse("fox")
 
     def ids(filters: Filters) -> list[int]:
-        return [record_number(hit.id) for hit in index.best(query, filters, 10)]
+        return sorted(record_number(hit.id) for hit in index.top(query, filters, 10))
 
     def record_number(image_id: str) -> int:
         return next(n for n, each in enumerate(records, 1) if each["id"] == image_id)
 
-    assert ids(Filters())[0] == 2
-    assert ids(Filters())[-1] == 3
+    assert ids(Filters()) == [1, 2, 3, 4]
+    assert ids(Filters(length=(9, 99))) == [3]
     assert ids(Filters(owner="user:bob")) == [3]
     assert ids(Filters(status="failed")) == [4]
     assert ids(Filters(favorite=True)) == [2]
     assert ids(Filters(favorite=False, owner="user:alice", status="succeeded")) == [1]
     assert ids(Filters(dataset_id=DATASET)) == [4]
     assert ids(Filters(created=(engine.micros(NOW) + 1, 2**62))) == [2]
-    assert record_number(index.newest(query, Filters(), 1)[0].id) == 2
-    assert index.best(Query(), Filters(), 10) == []
+    assert record_number(index.top(query, Filters(), 1)[0].id) == 2
+    assert index.top(Query(), Filters(), 10) == []
 
 
 def shown(query: str, prompt: str) -> str:

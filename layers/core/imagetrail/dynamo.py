@@ -99,10 +99,11 @@ class Dynamo:
         start: Item | None = None,
         keep: Expression | None = None,
         count_only: bool = False,
+        attributes: Sequence[str] = (),
     ) -> Page:
         """At most `limit` items are examined, those that `keep` does not match are left out. One call.
 
-        Without an index the table itself is read, and then consistently.
+        Without an index the table itself is read, and then consistently. Without `attributes` items have all of theirs.
         """
         request: dict[str, Any] = {
             "TableName": table,
@@ -115,7 +116,10 @@ class Dynamo:
         if keep is not None:
             request["FilterExpression"] = keep.text
             values |= keep.values
-        request |= _placeholders(f"{key.text} {keep.text if keep else ''}", values, {})
+        wanted = [f"#{name}" for name in attributes]
+        if wanted:
+            request["ProjectionExpression"] = ", ".join(wanted)
+        request |= _placeholders(" ".join([key.text, keep.text if keep else "", *wanted]), values, {})
         if start is not None:
             request["ExclusiveStartKey"] = to_attributes(start)
         if count_only:

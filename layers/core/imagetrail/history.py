@@ -104,9 +104,10 @@ class History:
             "next_cursor": None if next_after is None else cursors.encode(next_after, scope),
         }
 
-    def newest(self, caller: Caller, query: HistoryQuery) -> list[Item]:
-        """The first records of a list as they are stored, as many as a page's limits allow."""
-        return _Reader(self._dynamo, self._table, query, self._source(caller, query)).read(None)[0]
+    def newest_keys(self, caller: Caller, query: HistoryQuery) -> list[Item]:
+        """`id` and `created_at` of the first records of a list."""
+        source = self._source(caller, query)
+        return _Reader(self._dynamo, self._table, query, source, ("id", "created_at")).read(None)[0]
 
     def sees_all(self, caller: Caller) -> bool:
         """Whether the caller sees everybody's records. Raises Unauthenticated where nobody sees any without a token."""
@@ -151,8 +152,11 @@ class History:
 class _Reader:
     """Walks the partitions of a source in the query's order."""
 
-    def __init__(self, dynamo: Dynamo, table: str, query: HistoryQuery, source: _Source) -> None:
+    def __init__(
+        self, dynamo: Dynamo, table: str, query: HistoryQuery, source: _Source, attributes: tuple[str, ...] = ()
+    ) -> None:
         self._dynamo, self._table, self._query, self._source = dynamo, table, query, source
+        self._attributes = attributes
         self._newest_first = query.order == "desc"
         self._partitions = sorted(source.partitions, reverse=self._newest_first)
 
@@ -232,6 +236,7 @@ class _Reader:
             start=begin,
             keep=self._source.keep,
             count_only=count_only,
+            attributes=self._attributes,
         )
 
 

@@ -461,6 +461,7 @@ class Deployment:
             images_table=self.settings.images_table,
             reader=Reader(self.bucket, self._segments, _SEARCH_BYTES),
             shards=self._shards(creates=False),
+            requests=self._threads(4),
             executor=self._threads(8),
         )
 

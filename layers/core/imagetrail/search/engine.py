@@ -1,6 +1,7 @@
-"""tantivy: the schema, a record as a document, our query as the engine's, and ranked hits.
+"""tantivy: the schema, a record as a document, our query as the engine's, and hits in order.
 
-The text arrives analysed, its words joined by spaces, so the engine's own reading of text plays no part.
+The text arrives analysed, its words joined by spaces, so the engine's own reading of text plays no part. Nor does its
+scoring, which depends on what else is indexed at the moment: `ranking` says why.
 """
 
 from __future__ import annotations
@@ -9,16 +10,16 @@ import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache, cached_property
+from functools import cache
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from uuid import UUID
 
 import orjson
 import tantivy
 from tantivy import Occur
 
-from imagetrail.search.analysis import analyse
+from imagetrail.search.analysis import analyse, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,28 +28,49 @@ if TYPE_CHECKING:
     from imagetrail.search.language import Query, Term
 
 _INDEXED = ("owner", "prompt", "style", "model", "status", "dataset_id", "favorite", "created_at")
-_HALF = (1 << 64) - 1
+HALF = (1 << 64) - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EARLIEST = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+LATEST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 _WRITER_BYTES = 20_000_000
+_TRASHED = "trashed"
+
+Column = Literal["created", "high"]
 
 
 class Hit(NamedTuple):
-    """A document that matched: `created` is in microseconds of the epoch."""
+    """A document that matched: `created` is in microseconds of the epoch, `length` the number of its prompt's stems."""
 
     id: str
-    score: float
     created: int
+    length: int
+
+    @property
+    def high(self) -> int:
+        """The first half of the id."""
+        return halves(self.id)[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
-    """What hits must be, beside matching; None does not matter. `created` holds bounds in microseconds, included."""
+    """What hits must be, beside matching; None does not matter.
+
+    Pairs are bounds, included; `created` is in microseconds, `high` the first half of the id. `close` is whether the
+    prompt says the query's phrase. What is in the trash is left out, but for what was put there in one of the `hours`.
+    """
 
     owner: str | None = None
     status: str | None = None
     dataset_id: str | None = None
     favorite: bool | None = None
-    created: tuple[int, int] | None = None
+    created: tuple[int, int] = (EARLIEST, LATEST)
+    high: tuple[int, int] = (0, HALF)
+    length: tuple[int, int] = (0, 2**32)
+    close: bool | None = None
+    hours: tuple[str, ...] = ()
+
+
+_EVERYTHING = Filters()
 
 
 @cache
@@ -85,6 +107,9 @@ def document(record: Mapping[str, Any]) -> tantivy.Document:
     for name in ("owner", "status", "dataset_id"):
         if record.get(name):
             made.add_text(name, record[name])
+    if deleted := record.get("deleted_at"):
+        made.add_text("status", _TRASHED)
+        made.add_text("status", _trashed_in(hour(deleted)))
     for name in ("style", "model"):
         if record.get(name):
             made.add_text(name, " ".join(analyse(record[name]).words))
@@ -92,15 +117,25 @@ def document(record: Mapping[str, Any]) -> tantivy.Document:
 
 
 def fingerprint(record: Mapping[str, Any]) -> int:
-    """A number that changes with anything that is indexed of a record."""
+    """A number that changes with anything that is indexed of a record, and with how."""
     held = [record.get(name) or None for name in _INDEXED]
+    if deleted := record.get("deleted_at"):
+        held.append(hour(deleted))
+    texts = [record.get(name) or "" for name in ("prompt", "style", "model")]
+    if any(visible(text) != text for text in texts):  # an earlier analysis took such characters for breaks
+        held.append(True)
     return int.from_bytes(blake2b(orjson.dumps(held), digest_size=8).digest())
 
 
 def halves(image_id: str) -> tuple[int, int]:
     """A UUID as two whole numbers of 64 bits."""
     number = UUID(image_id).int
-    return number >> 64, number & _HALF
+    return number >> 64, number & HALF
+
+
+def hour(moment: str) -> str:
+    """The hour of a time."""
+    return moment[:13]
 
 
 def created(record: Mapping[str, Any]) -> int:
@@ -149,74 +184,75 @@ class View:
         """How many there are."""
         return self._searcher.num_docs
 
-    @cached_property
-    def mean_length(self) -> float:
-        """Words of a prompt."""
-        mean = {"mean": {"avg": {"field": "length"}}}
-        return float(self._searcher.aggregate(tantivy.Query.all_query(), mean)["mean"]["value"] or 1.0)
-
     def frequency(self, field: str, word: str) -> int:
         """In how many documents a word occurs."""
         return self._searcher.doc_freq(field, word)
 
-    def best(self, query: Query, filters: Filters, limit: int) -> list[Hit]:
-        """The `limit` most relevant documents."""
-        found = self._searcher.search(compiled(query, filters), limit, count=False).hits
-        return self._hits(found)
-
-    def newest(self, query: Query, filters: Filters, limit: int) -> list[Hit]:
-        """The `limit` newest documents, all of the same rank."""
-        found = self._searcher.search(compiled(query, filters), limit, count=False, order_by_field="created").hits
-        return self._hits([(0.0, address) for _, address in found])
+    def top(self, query: Query | None, filters: Filters, limit: int, column: Column = "created") -> list[Hit]:
+        """The `limit` documents with the largest values of a column, all there are if they are fewer."""
+        found = self._searcher.search(compiled(query, filters), limit, count=False, order_by_field=column).hits
+        return self._hits([address for _, address in found])
 
     def fingerprints(self) -> dict[str, int]:
         """Every document's, by id."""
         found = self._searcher.search(tantivy.Query.all_query(), max(self.documents, 1), count=False).hits
-        ids = [hit.id for hit in self._hits(found)]
-        held = self._searcher.fast_field_values("fingerprint", [address for _, address in found])
-        return {image_id: int(value or 0) for image_id, value in zip(ids, held, strict=True)}
+        addresses = [address for _, address in found]
+        held = self._searcher.fast_field_values("fingerprint", addresses)
+        return {hit.id: int(value or 0) for hit, value in zip(self._hits(addresses), held, strict=True)}
 
-    def _hits(self, ranked: list[tuple[float, tantivy.DocAddress]]) -> list[Hit]:
-        addresses = [address for _, address in ranked]
-        columns = [self._searcher.fast_field_values(name, addresses) for name in ("high", "low", "created")]
+    def _hits(self, addresses: list[tantivy.DocAddress]) -> list[Hit]:
+        columns = [self._searcher.fast_field_values(name, addresses) for name in ("high", "low", "created", "length")]
         return [
-            Hit(str(UUID(int=int(high or 0) << 64 | int(low or 0))), score, int(created or 0))
-            for (score, _), high, low, created in zip(ranked, *columns, strict=True)
+            Hit(str(UUID(int=int(high or 0) << 64 | int(low or 0))), int(created or 0), int(length or 0))
+            for high, low, created, length in zip(*columns, strict=True)
         ]
 
 
-def compiled(query: Query, filters: Filters) -> tantivy.Query:
-    """The engine's query; filters weigh nothing."""
-    clauses: list[tuple[Occur, tantivy.Query]] = []
+def compiled(query: Query | None, filters: Filters) -> tantivy.Query:
+    """The engine's query; None is every document."""
+    clauses = [(Occur.Must, tantivy.Query.all_query())] if query is None else list(_matching(query))
+    for name in ("owner", "status", "dataset_id", "favorite"):
+        if (value := getattr(filters, name)) is not None:
+            clauses.append((Occur.Must, _term(name, value)))
+    for name in ("created", "high", "length"):
+        if (bounds := getattr(filters, name)) != getattr(_EVERYTHING, name):
+            clauses.append((Occur.Must, _range(name, bounds)))
+    if query is not None and filters.close is not None:
+        clauses.append((Occur.Must if filters.close else Occur.MustNot, _phrase("words", query.phrase)))
+    looked_at = [(Occur.MustNot, _term("status", _trashed_in(hour))) for hour in filters.hours]
+    clauses.append((Occur.MustNot, tantivy.Query.boolean_query([(Occur.Must, _term("status", _TRASHED)), *looked_at])))
+    return tantivy.Query.boolean_query(clauses)
+
+
+def _matching(query: Query) -> Iterator[tuple[Occur, tantivy.Query]]:
+    if query.matches_nothing:
+        yield Occur.Must, tantivy.Query.empty_query()
+    elif not query.groups:
+        yield Occur.Must, tantivy.Query.all_query()
     for group in query.groups:
         alternatives = [_clause(term) for term in group]
         joined = tantivy.Query.boolean_query([(Occur.Should, clause) for clause in alternatives])
-        clauses.append((Occur.Must, alternatives[0] if len(alternatives) == 1 else joined))
-    if not clauses:
-        nothing = query.matches_nothing
-        clauses.append((Occur.Must, tantivy.Query.empty_query() if nothing else tantivy.Query.all_query()))
-    clauses += [(Occur.Should, _clause(term)) for term in query.helpful]
-    clauses += [(Occur.MustNot, _clause(term)) for term in query.excluded]
-    for name in ("owner", "status", "dataset_id", "favorite"):
-        if (value := getattr(filters, name)) is not None:
-            clauses.append((Occur.Must, tantivy.Query.const_score_query(_term(name, value), 0.0)))
-    if filters.created is not None:
-        low, high = filters.created
-        bounds = tantivy.Query.range_query(schema(), "created", tantivy.FieldType.Integer, low, high)
-        clauses.append((Occur.Must, tantivy.Query.const_score_query(bounds, 0.0)))
-    return tantivy.Query.boolean_query(clauses)
+        yield Occur.Must, alternatives[0] if len(alternatives) == 1 else joined
+    for term in query.excluded:
+        yield Occur.MustNot, _clause(term)
+
+
+def _range(field: str, bounds: tuple[int, int]) -> tantivy.Query:
+    kind = tantivy.FieldType.Integer if field == "created" else tantivy.FieldType.Unsigned
+    return tantivy.Query.range_query(schema(), field, kind, *bounds)
+
+
+def _trashed_in(hour: str) -> str:
+    return f"{_TRASHED} {hour}"
 
 
 def _clause(term: Term) -> tantivy.Query:
     if term.field == "dataset":
         known = [(Occur.Should, _term("dataset_id", dataset_id)) for dataset_id in sorted(term.ids)]
-        chosen = tantivy.Query.boolean_query(known) if known else tantivy.Query.empty_query()
-        return tantivy.Query.const_score_query(chosen, 0.0)
+        return tantivy.Query.boolean_query(known) if known else tantivy.Query.empty_query()
     if term.by_stem:
         return _term("stems", term.stem)
-    if term.field is not None:
-        return tantivy.Query.const_score_query(_words(term.field, term), 0.0)
-    return _words("words", term)
+    return _words(term.field or "words", term)
 
 
 def _words(field: str, term: Term) -> tantivy.Query:

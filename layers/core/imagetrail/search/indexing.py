@@ -155,5 +155,5 @@ def add(writer: tantivy.IndexWriter, records: Iterable[Mapping[str, Any]]) -> No
 
 
 def is_indexed(record: Mapping[str, Any]) -> bool:
-    """Whether a record stands in the index: it has its final status, and is not in the trash."""
-    return record["status"] != "pending" and not record.get("deleted_at")
+    """Whether a record is kept in the index: it has its final status. One in the trash is marked there as such."""
+    return bool(record["status"] != "pending")

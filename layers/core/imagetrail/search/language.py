@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
-from imagetrail.search.analysis import words
+from imagetrail.search.analysis import visible, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
 FIELDS = ("style", "model", "dataset")
-# Words that carry no meaning of their own: beside others they may be missing, and still count for the rank.
+# Words that carry no meaning of their own: beside others they may be missing.
 _LIGHT = frozenset(
     ["a", "an", "and", "are", "as", "at", "be", "by", "for", "from", "in", "into", "is", "it", "its", "of", "on", "or"]
 ) | {"that", "the", "this", "to", "with"}
@@ -50,10 +50,14 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """At least one term of each group must match, and none of `excluded`; `helpful` terms only raise the rank."""
+    """At least one term of each group must match, and none of `excluded`.
+
+    `phrase` is the whole query as typed, light words included: a prompt that says it so fits better than one that holds
+    its words apart or in other forms. It is empty where that makes no difference, or no sense.
+    """
 
     groups: tuple[tuple[Term, ...], ...] = ()
-    helpful: tuple[Term, ...] = ()
+    phrase: tuple[str, ...] = ()
     excluded: tuple[Term, ...] = ()
 
     @property
@@ -62,14 +66,16 @@ class Query:
         return not (self.groups or self.excluded)
 
     @property
-    def positive(self) -> tuple[Term, ...]:
-        """Every term that a hit may owe its place to."""
-        return (*(term for group in self.groups for term in group), *self.helpful)
-
-    @property
     def ranks(self) -> bool:
         """Whether some hits can fit better than others: the prompt's words rank, fields and beginnings only choose."""
-        return any(term.field is None and (len(term.words) > 1 or not term.prefix) for term in self.positive)
+        terms = (term for group in self.groups for term in group)
+        return any(term.field is None and (len(term.words) > 1 or not term.prefix) for term in terms)
+
+    @property
+    def names_datasets(self) -> bool:
+        """Whether any term is a dataset, which a record may lose."""
+        terms = [*(term for group in self.groups for term in group), *self.excluded]
+        return any(term.field == "dataset" for term in terms)
 
     def with_datasets(self, ids_of: Callable[[str], Collection[str]]) -> Query:
         """The same with what each dataset operand stands for."""
@@ -89,7 +95,7 @@ class _Operand(NamedTuple):
 
 def parse(text: str) -> Query:
     """The query that a text means. Never raises."""
-    operands = list(_operands(text.translate(_QUOTES)))
+    operands = list(_operands(visible(text).translate(_QUOTES)))
     groups: list[tuple[Term, ...]] = []
     excluded: list[Term] = []
     joining = False
@@ -105,11 +111,16 @@ def parse(text: str) -> Query:
             joining = False
         else:
             groups += [(term,) for term in operand.terms]
-    light = [group for group in groups if len(group) == 1 and _is_light(group[0])]
-    if len(light) == len(groups):
-        return Query(tuple(groups), (), tuple(excluded))
-    kept = tuple(group for group in groups if group not in light)
-    return Query(kept, tuple(group[0] for group in light), tuple(excluded))
+    required = [group for group in groups if len(group) > 1 or not _is_light(group[0])]
+    return Query(tuple(required or groups), _phrase(groups), tuple(excluded))
+
+
+def _phrase(groups: list[tuple[Term, ...]]) -> tuple[str, ...]:
+    terms = [group[0] for group in groups if group[0].field is None]
+    plain = all(len(group) == 1 for group in groups) and not any(term.prefix for term in terms)
+    if not plain or (len(terms) == 1 and not terms[0].by_stem):
+        return ()
+    return tuple(word for term in terms for word in term.words)
 
 
 def _operands(text: str) -> Iterator[_Operand]:
