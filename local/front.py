@@ -25,7 +25,7 @@ from imagetrail import openapi_document
 from imagetrail.errors import ImagetrailError, Malformed, MethodNotAllowed, NotFound, TooLarge, Unavailable
 from local import site
 from local.cors import Cors
-from local.emulator.guard import DISK_FULL, TOKEN_HEADER
+from local.emulator.headers import DISK, TOKEN
 from local.origins import check_host, check_origin
 from local.requests import DisconnectedError, Request, read
 from local.stack import Stack
@@ -53,8 +53,8 @@ _NOT_FORWARDED = frozenset(
         "trailer",
         "transfer-encoding",
         "upgrade",
-        TOKEN_HEADER.decode(),
-        DISK_FULL[0].decode(),
+        TOKEN,
+        DISK,
     }
 )
 _ASKED_OF_PIXELS = frozenset(
@@ -223,7 +223,7 @@ class FrontDoor:
 
     async def _ask(self, method: str, target: str, headers: Headers, body: bytes = b"") -> Reply:
         port = urlsplit(self.stack.endpoint).port or 0
-        sent = [*headers, (TOKEN_HEADER.decode(), self.stack.credentials.gateway_token)]
+        sent = [*headers, (TOKEN, self.stack.credentials.gateway_token)]
         if body:
             sent.append(("content-length", str(len(body))))
         loop = asyncio.get_running_loop()
@@ -243,7 +243,7 @@ class FrontDoor:
             raise Silent("Please try again shortly.") from None
         finally:
             stopping.cancel()
-        if reply.status >= 500 and reply.header(DISK_FULL[0].decode()):
+        if reply.status >= 500 and reply.header(DISK):
             raise Unavailable(
                 "The disk is full. Free some space on the disk of the data folder; reads continue meanwhile.",
                 retry_after=RETRY_AFTER,

@@ -32,7 +32,7 @@ _SUBMITTED_WITH = [
         "name": "Idempotency-Key",
         "in": "header",
         "description": "The same key and body have one effect, and the same answer, for 24 hours",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"},
     },
     {
         "name": "Prefer",

@@ -17,7 +17,7 @@ from hypercorn.config import Config
 from local import identity, site, template
 from local.aws import REGION
 from local.cors import Cors
-from local.emulator.guard import TOKEN_HEADER
+from local.emulator.headers import TOKEN
 from local.emulator.launch import Emulator, emulator
 from local.folder import Folder, Runtime
 from local.front import FrontDoor
@@ -103,7 +103,7 @@ def _welcome(folder: Folder, stack: Stack) -> None:
     body = orjson.dumps(SAMPLE)
     headers = [
         ("host", f"{stack.resources['Api']}.execute-api.localhost"),
-        (TOKEN_HEADER.decode(), stack.credentials.gateway_token),
+        (TOKEN, stack.credentials.gateway_token),
         ("content-type", "application/json"),
         ("content-length", str(len(body))),
     ]

@@ -26,11 +26,10 @@ from ministack.core.iam_evaluator import CredentialResolutionError
 from ministack.services import s3
 
 from local.emulator.context import Context
+from local.emulator.headers import DISK, TOKEN
 from local.emulator.patches.root_key import signed_form
 
-TOKEN_HEADER = b"x-imagetrail-gateway"
-DISK_FULL = (b"x-imagetrail-disk", b"full")  # header of each answer while writes are refused
-
+_DISK_FULL = (DISK.encode(), b"full")
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -76,13 +75,13 @@ class Guard:
                 if self.context.disk.is_full and _writes(scope, body):
                     raise _disk_full()
             except Refusal as refusal:
-                await _refuse(send, refusal)
+                await _refuse(scope, send, refusal)
                 return
             except ConnectionAbortedError:
                 return
-            await self.app(_forwarded(scope), _replay(body, receive), self._checked(send))
+            await self.app(_forwarded(scope), _replay(body, receive), self._checked(scope, send))
 
-    def _checked(self, send: Send) -> Send:
+    def _checked(self, scope: Scope, send: Send) -> Send:
         """Answers 503 instead when a write of this request failed."""
         failures, refused = self.context.disk.watch(), False
 
@@ -90,9 +89,9 @@ class Guard:
             nonlocal refused
             if message["type"] == "http.response.start":
                 if refused := bool(failures):
-                    await _refuse(send, _disk_full())
+                    await _refuse(scope, send, _disk_full())
                 elif self.context.disk.is_full:
-                    message = {**message, "headers": [*message["headers"], DISK_FULL]}
+                    message = {**message, "headers": [*message["headers"], _DISK_FULL]}
             if not refused:
                 await send(message)
 
@@ -104,7 +103,7 @@ class Guard:
         path = scope["path"]
         if path.startswith(_INTERNAL):
             raise Refusal(404, "There is no such path.")
-        token = headers.get(TOKEN_HEADER.decode(), "")
+        token = headers.get(TOKEN, "")
         signed_form.set(False)
         if hmac.compare_digest(token.encode(), self.context.credentials.gateway_token.encode()):
             if headers.get("content-type", "").startswith("multipart/form-data") and path.count("/") == 1:
@@ -155,7 +154,7 @@ def _writes(scope: Scope, body: bytes) -> bool:
     if scope["method"] in ("GET", "HEAD") or scope["path"].startswith("/2015-03-31/functions/"):
         return False
     headers = _joined(scope["headers"])
-    if TOKEN_HEADER.decode() in headers and headers.get("host", "").endswith(".execute-api.localhost"):
+    if TOKEN in headers and headers.get("host", "").endswith(".execute-api.localhost"):
         return False
     action = headers.get("x-amz-target", "").rpartition(".")[2]
     if not action and (found := re.search(rb"(?:^|&)Action=(\w+)", body)):
@@ -197,7 +196,7 @@ def _joined(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
 
 def _forwarded(scope: Scope) -> Scope:
     """Without the token, and without `Connection`, which a function on AWS never receives."""
-    hidden = (TOKEN_HEADER, b"connection")
+    hidden = (TOKEN.encode(), b"connection")
     return {**scope, "headers": [header for header in scope["headers"] if header[0].lower() not in hidden]}
 
 
@@ -222,9 +221,18 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return replayed
 
 
-async def _refuse(send: Send, refusal: Refusal) -> None:
-    body = json.dumps({"__type": refusal.code, "message": refusal.message}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    headers += [DISK_FULL] if refusal.status == 503 else []
-    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
+async def _refuse(scope: Scope, send: Send, refusal: Refusal) -> None:
+    """Answers in the protocol of the service that the request is for."""
+    headers = _joined(scope["headers"])
+    error = f"<Error><Code>{refusal.code}</Code><Message>{refusal.message}</Message></Error>"
+    if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        kind, body = b"text/xml", f"<ErrorResponse>{error}</ErrorResponse>".encode()
+    elif "/s3/aws4_request" in headers.get("authorization", ""):
+        kind, body = b"application/xml", error.encode()
+    else:
+        kind = b"application/json"
+        body = json.dumps({"__type": refusal.code, "message": refusal.message}).encode()
+    headers_sent = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
+    headers_sent += [_DISK_FULL] if refusal.status == 503 else []
+    await send({"type": "http.response.start", "status": refusal.status, "headers": headers_sent})
     await send({"type": "http.response.body", "body": body})

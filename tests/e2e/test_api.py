@@ -404,7 +404,7 @@ def test_paths_that_lead_nowhere(anonymous: Client) -> None:
     assert anonymous.get("/ai/generated-images/42").problem().code == "invalid_request"
     assert anonymous.get("/ai/nothing").problem().code == "not_found"
     refused = anonymous.call("PUT", "/ai/datasets", {})
-    assert (refused.status, refused.headers["allow"]) == (405, "POST, GET")
+    assert (refused.status, refused.headers["allow"]) == (405, "POST, GET, HEAD")
     assert anonymous.get("/images/019b2f6e-7c1a-7d32-9a55-3f1b6f0a2c11.png").problem().code == "not_found"
 
 

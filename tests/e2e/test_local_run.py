@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from local import service as local_service
+from local.credentials import Credentials
 from local.folder import Folder
 from local.logs import report
 from local.problem import ProblemError
@@ -227,7 +228,10 @@ def test_a_shared_secret_that_does_not_exist_is_told_of(tmp_path: Path) -> None:
 def test_a_service_that_does_not_work_is_not_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local_service, "exchange", lambda *_request: Reply(502, [], b""))
     stack: Any = SimpleNamespace(
-        endpoint="http://127.0.0.1:1", outputs={"UserPoolId": "pool"}, resources={"Api": "api"}
+        endpoint="http://127.0.0.1:1",
+        credentials=Credentials("AKIA", "secret"),
+        outputs={"UserPoolId": "pool"},
+        resources={"Api": "api"},
     )
     with pytest.raises(ProblemError, match="answered 502"):
         local_service._welcome(Folder(tmp_path), stack)
