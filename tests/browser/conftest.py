@@ -57,13 +57,14 @@ def visit(browser: Browser, service: Service) -> Iterator[Visit]:
         groups: list[str] | None = None,
         theme: str = "light",
         size: tuple[int, int] = (1280, 800),
+        timezone: str = "UTC",
         prepare: Callable[[Page], Any] = lambda _page: None,
     ) -> Page:
         context = browser.new_context(
             color_scheme="dark" if theme == "dark" else "light",
             viewport={"width": size[0], "height": size[1]},
             locale="en-GB",
-            timezone_id="UTC",
+            timezone_id=timezone,
             reduced_motion="reduce",
         )
         contexts.append(context)

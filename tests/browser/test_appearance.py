@@ -45,7 +45,7 @@ def viewer(page: Page) -> None:
 def form(page: Page) -> None:
     viewer(page)
     page.get_by_role("button", name="Again", exact=True).click()
-    page.get_by_role("combobox", name="Style").fill("watercolour")
+    page.get_by_role("combobox", name="Style").fill("watercolor")
     page.get_by_role("button", name="Aspect ratio").click()
 
 

@@ -54,17 +54,20 @@ def test_a_token_from_anywhere_signs_in(visit: Visit, service: Service) -> None:
     expect(page.get_by_role("link", name="Only for Grace")).to_be_visible()
 
 
-def test_a_token_that_the_api_refuses_signs_out_and_says_so(visit: Visit, service: Service) -> None:
+def test_a_token_that_the_api_refuses_is_refused_before_it_is_used(visit: Visit, service: Service) -> None:
     forged = token(service.folder, "mallory", [])[:-8] + "AAAAAAAA"
     page = visit()
+    page.get_by_role("textbox", name="Prompt").fill("Half a thought")
     page.get_by_role("button", name="Sign in").click()
     page.get_by_label("with a token").fill(forged)
     page.get_by_role("button", name="Use this token").click()
-    expect(page.get_by_role("status").filter(has_text="signed out")).to_be_visible()
+    expect(page.get_by_role("alert")).to_contain_text("does not accept this token")
+    page.keyboard.press("Escape")
     expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+    expect(page.get_by_role("textbox", name="Prompt")).to_have_value("Half a thought")
 
 
 def test_an_admin_is_told_of_it(visit: Visit) -> None:
-    page = visit(user="root", groups=["admin"])
-    page.get_by_role("button", name="Account of root").click()
+    page = visit(user="superuser", groups=["admin"])
+    page.get_by_role("button", name="Account of superuser").click()
     expect(page.get_by_text("sees everybody's images")).to_be_visible()

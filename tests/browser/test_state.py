@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import Dialog, Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from local.token import token
 from tests.browser.api import Api
-from tests.browser.conftest import session
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Visit
@@ -41,49 +38,6 @@ def listing(page: Page, pending: list[dict[str, Any]], images: list[dict[str, An
     page.route(LIST, answer)
 
 
-def test_who_does_not_confirm_does_nothing(visit: Visit, service: Service) -> None:
-    api = Api(service, "hesitant")
-    made = [api.generate(f"Leaf {number}") for number in range(2)]
-    asked: list[str] = []
-    sent: list[Any] = []
-
-    def heard(dialog: Dialog) -> None:
-        asked.append(dialog.message)
-        dialog.dismiss()
-
-    def prepare(page: Page) -> None:
-        listing(page, [], made, cursor="more")
-        page.route(re.compile(r"cursor=more"), lambda _: None)
-        page.on("request", lambda request: sent.append(request.post_data_json) if request.method == "POST" else None)
-        page.on("dialog", heard)
-
-    page = visit(user="hesitant", prepare=prepare)
-    page.get_by_role("link", name="Leaf 1").wait_for()
-    page.get_by_role("button", name="Select", exact=True).last.click()
-    bar = page.get_by_role("toolbar", name="Selected images")
-    bar.get_by_role("button", name="All").click()
-    bar.get_by_role("button", name="Throw away").click()
-    expect(bar).to_contain_text("2 images selected")
-    expect(page.locator(".tile.picked")).to_have_count(2)
-    assert len(asked) == 1
-    assert sent == []
-
-
-@pytest.mark.parametrize("path", ["/", "/dashboard.html"])
-@pytest.mark.parametrize("fault", ["refused", "expired"])
-def test_a_token_that_does_not_count_any_more_is_told_of_once(
-    visit: Visit, service: Service, path: str, fault: str
-) -> None:
-    kept = json.loads(session(service, "late", None))
-    kept |= {"token": kept["token"][:-8] + "AAAAAAAA"} if fault == "refused" else {"expires": time.time() * 1000 - 1}
-    script = f"sessionStorage.session ??= {json.dumps(json.dumps(kept))}"
-    page = visit(path, prepare=lambda page: page.add_init_script(script))
-    expect(page.locator(".toast")).to_contain_text("You have been signed out")
-    page.wait_for_load_state("networkidle")
-    assert page.locator(".toast").count() <= 1  # it goes by itself after some seconds
-    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
-
-
 def test_nothing_stays_chosen_that_is_not_listed_any_more(visit: Visit, service: Service) -> None:
     api = Api(service, "chooser")
     for name in ("Apple", "Pear"):
@@ -98,7 +52,7 @@ def test_nothing_stays_chosen_that_is_not_listed_any_more(visit: Visit, service:
         expect(bar).to_contain_text("1 image selected")
 
     choose()
-    shelves.get_by_role("link", name="Favourites").click()
+    shelves.get_by_role("link", name="Favorites").click()
     expect(bar).to_have_count(0)
     shelves.get_by_role("link", name="All").click()
     choose()
@@ -107,7 +61,7 @@ def test_nothing_stays_chosen_that_is_not_listed_any_more(visit: Visit, service:
 
 
 def test_what_is_under_way_is_there_after_a_reload_and_comes_to_life(visit: Visit, service: Service) -> None:
-    record = Api(service, "patient").generate("A slow boat")
+    record = Api(service, "waiter").generate("A slow boat")
     done: list[bool] = []
 
     def answer(route: Route) -> None:
@@ -119,7 +73,7 @@ def test_what_is_under_way_is_there_after_a_reload_and_comes_to_life(visit: Visi
 
     for path in ("/", "/?status=pending"):
         done.clear()
-        page = visit(path, user="patient", prepare=prepare)
+        page = visit(path, user="waiter", prepare=prepare)
         expect(page.get_by_text("Generating…")).to_be_visible()
         page.reload()
         expect(page.get_by_text("Generating…")).to_be_visible()
@@ -129,37 +83,25 @@ def test_what_is_under_way_is_there_after_a_reload_and_comes_to_life(visit: Visi
 
 
 def test_who_signs_out_leaves_nothing_on_the_screen(visit: Visit, service: Service) -> None:
-    api = Api(service, "leaver")
+    api = Api(service, "deserter")
     for number in range(3):
         api.generate(f"Secret {number}")
-    page = visit(user="leaver")
+    page = visit(user="deserter")
     page.get_by_role("link", name="Secret 0").click()
-    page.get_by_role("button", name="Throw away").click()
+    page.get_by_role("button", name="Move to trash").click()
     expect(page.get_by_role("button", name="Undo")).to_be_visible()
     page.get_by_role("link", name="Secret 2").click()
     page.get_by_role("button", name="Again", exact=True).click()
     expect(page.get_by_text("Again, as it is")).to_be_visible()
     page.get_by_role("link", name="Secret 1").focus()
     page.keyboard.press("x")
-    page.get_by_role("button", name="Account of leaver").click()
+    page.get_by_role("button", name="Account of deserter").click()
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("button", name="Sign in")).to_be_visible()
     expect(prompt(page)).to_have_value("")
     expect(page.get_by_text("Again, as it is")).to_have_count(0)
     expect(page.get_by_role("toolbar", name="Selected images")).to_have_count(0)
     expect(page.get_by_role("button", name="Undo")).to_have_count(0)
-
-
-def test_an_open_image_is_closed_when_its_viewer_is_signed_out(visit: Visit, service: Service) -> None:
-    image = Api(service, "watcher").generate("For my eyes")
-    page = visit(f"/?image={image['id']}", user="watcher")
-    viewer = page.get_by_role("dialog", name="Image")
-    expect(viewer.get_by_role("heading", name="For my eyes")).to_be_visible()
-    page.route("**/favorite", lambda route: route.fulfill(status=401, json={"code": "unauthorized"}))
-    page.get_by_role("button", name="Favourite", exact=True).click()
-    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
-    expect(viewer).to_have_count(0)
-    expect(page.get_by_role("link", name="For my eyes")).to_have_count(0)
 
 
 def test_who_signs_in_keeps_what_they_wrote(visit: Visit, service: Service) -> None:
@@ -187,7 +129,7 @@ def test_a_new_image_is_not_listed_where_it_does_not_belong(visit: Visit, view: 
 
 def test_enter_makes_nothing_that_the_form_does_not_allow(visit: Visit) -> None:
     sent: list[str] = []
-    page = visit(user="hasty")
+    page = visit(user="repeater")
     page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
     page.get_by_role("button", name="More").click()
     page.get_by_role("textbox", name="Seed").fill("abc")
@@ -232,7 +174,7 @@ def test_a_double_click_makes_one_image(visit: Visit, service: Service) -> None:
 
 
 def test_a_date_that_is_being_typed_goes_nowhere(visit: Visit) -> None:
-    page = visit(user="typist")
+    page = visit(user="dater")
     expect(page.get_by_text("Your first image")).to_be_visible()
     before = page.evaluate("history.length")
     urls: list[str] = []
@@ -294,10 +236,10 @@ def test_the_focus_goes_to_the_next_image_when_one_is_thrown_away(visit: Visit, 
         api.generate(f"Stone {number}")
     page = visit(user="thrower")
     page.get_by_role("link", name="Stone 1").click()
-    page.get_by_role("button", name="Throw away").click()
+    page.get_by_role("button", name="Move to trash").click()
     expect(page.get_by_role("link", name="Stone 0")).to_be_focused()
     page.keyboard.press("Enter")
-    page.get_by_role("button", name="Throw away").click()
+    page.get_by_role("button", name="Move to trash").click()
     expect(page.locator("#images")).to_be_focused()
 
 

@@ -81,6 +81,21 @@ def test_each_id_has_its_outcome(deployment: Deployment, caller: Caller) -> None
     assert listed(deployment, caller, favorite=True) == [good]
 
 
+def test_an_outcome_says_whether_the_image_was_changed(deployment: Deployment, caller: Caller) -> None:
+    ids = [made(deployment, caller)["id"] for _ in range(2)]
+    pending = made(deployment, caller, status="pending", settle_by="9999")["id"]
+
+    def changed(action: str, *some: str) -> list[bool]:
+        answer = deployment.batch.on_ids(caller, wish(action, ids=list(some)), LEFT)
+        return [one["changed"] for one in answer["results"]]
+
+    for action, inverse in (("delete", "restore"), ("favorite", "unfavorite")):
+        assert changed(action, ids[0]) == [True]
+        assert changed(action, *ids, pending, str(uuid4())) == [False, True, False, False]
+        assert changed(inverse, ids[1]) == [True]
+        assert changed(inverse, *ids) == [True, False]
+
+
 def run(deployment: Deployment, caller: Caller, action: str, **words: Any) -> dict[str, Any]:
     """A job to its end, by a runner of this process or by the deployed one."""
     job = deployment.batch.on_filter(caller, wish(action, filter=words))

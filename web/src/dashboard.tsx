@@ -1,7 +1,8 @@
 // The dashboard: what was made, with what, for how much, and what works.
 import { render } from "preact";
 import { count, dollars, moment, plural, seconds } from "./data/format";
-import { session } from "./data/session";
+import { follow as followDraft } from "./data/draft";
+import { follow as followSession, session } from "./data/session";
 import { datasetOf, follow as followShelves } from "./data/shelves";
 import { Bars, funnel, type Bar } from "./dashboard/Bars";
 import { Card } from "./dashboard/Card";
@@ -38,8 +39,8 @@ function Dashboard() {
               <>
                 <Totals report={report} />
                 <p class="note">
-                  Compared with the {days.value} days before. Days are UTC's
-                  {report.as_of && `, counted ${moment(report.as_of)}`}.
+                  Days are in UTC, from midnight to midnight, not in your time zone. Compared with the {days.value} days
+                  before{report.as_of && `, counted ${moment(report.as_of)}`}.
                 </p>
               </>
             )}
@@ -50,7 +51,7 @@ function Dashboard() {
           <Card title="Cost" name="volume" query={query} held={volume.value}>
             {(report) => <Trend label="Cost" rows={report.rows} series={COST} show={dollars} />}
           </Card>
-          <Card title="From wish to favourite" name="volume" query={query} held={volume.value}>
+          <Card title="From wish to favorite" name="volume" query={query} held={volume.value}>
             {({ total }) => (
               <Bars
                 bars={funnel(total).map((step) => ({
@@ -168,7 +169,7 @@ function toStyle({ setting, value }: ReportRow, rows: ReportRow[]): string | nul
 const toBlocked = (row: ReportRow, rows: ReportRow[]) =>
   row.code === "content_blocked" ? toModel(row, rows, { status: "blocked" }) : null;
 
-const liked = (row: ReportRow): string => (row.favorite_rate === null ? "" : `${percent(row.favorite_rate)} favourites`);
+const liked = (row: ReportRow): string => (row.favorite_rate === null ? "" : `${percent(row.favorite_rate)} favorites`);
 
 function speed(row: ReportRow): string {
   const told = [
@@ -178,6 +179,8 @@ function speed(row: ReportRow): string {
   return told.filter(Boolean).join(", ");
 }
 
+followSession();
+followDraft();
 followShelves();
 follow();
 render(<Dashboard />, document.body);

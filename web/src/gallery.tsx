@@ -3,10 +3,12 @@ import { render } from "preact";
 import { useEffect } from "preact/hooks";
 import { words } from "./data/api";
 import { address } from "./data/address";
+import { follow as followDraft } from "./data/draft";
 import { follow as followImages } from "./data/images";
 import { follow as followCaller } from "./data/leaving";
 import { follow as followPending } from "./data/pending";
 import { follow as followSelection } from "./data/selection";
+import { follow as followSession } from "./data/session";
 import { follow as followShelves } from "./data/shelves";
 import { tell } from "./data/toasts";
 import { Composer } from "./gallery/Composer";
@@ -50,25 +52,34 @@ function Gallery() {
   );
 }
 
-/** Takes what the issuer sent, if the user comes from there. */
-async function arrive(): Promise<void> {
+/** Takes what the issuer sent, if the user comes from there; false in a window that was opened only for that. */
+async function arrive(): Promise<boolean> {
   const given = new URLSearchParams(location.search);
-  if (!given.has("state") || !(given.has("code") || given.has("error"))) return;
+  if (!given.has("state") || !(given.has("code") || given.has("error"))) return true;
   let back = "/";
   try {
-    back = await (await import("./data/oidc")).completed();
+    const { completed, handedOver } = await import("./data/oidc");
+    if (handedOver(new URL(location.href))) return false;
+    back = await completed();
   } catch (error) {
     tell(`You are not signed in. ${words(error)}`, { bad: true });
   }
-  if (!back.startsWith("/?") && back !== "/") return location.replace(back);
+  if (!back.startsWith("/?") && back !== "/") {
+    location.replace(back);
+    return false;
+  }
   history.replaceState(null, "", back);
   dispatchEvent(new PopStateEvent("popstate"));
+  return true;
 }
 
-await arrive();
-followShelves();
-followImages();
-followPending();
-followSelection();
-followCaller();
-render(<Gallery />, document.body);
+if (await arrive()) {
+  followSession();
+  followDraft();
+  followShelves();
+  followImages();
+  followPending();
+  followSelection();
+  followCaller();
+  render(<Gallery />, document.body);
+}

@@ -110,12 +110,16 @@ class ImagePage(_Answer):
 
 
 class BatchItem(_Answer):
-    """What became of one image: 200, or the status, code and detail of the problem it met."""
+    """The outcome for one image: 200, or the status, code and detail of its problem.
+
+    `changed` is false where the image was as the action leaves it before: undoing the action is about the others.
+    """
 
     id: UUID
     status: int
     code: str | None
     detail: str | None
+    changed: bool
 
 
 class BatchResult(_Answer):

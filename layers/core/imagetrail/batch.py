@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -90,11 +90,14 @@ class Batch:
         return Progress(state={}, counts=counts, done=True, receipt={"kept": []})
 
     def _each(self, caller: Caller, action: str, ids: Iterable[str], deadline: datetime) -> list[dict[str, Any]]:
+        written: set[str] = set()
+        images = replace(self.images, on_write=written.add)
+        trash = replace(self.trash, images=images)
         actions: dict[str, Callable[[Caller, str], object]] = {
-            "delete": self.trash.throw,
-            "restore": self.trash.restore,
-            "favorite": partial(self.images.mark, favorite=True),
-            "unfavorite": partial(self.images.mark, favorite=False),
+            "delete": trash.throw,
+            "restore": trash.restore,
+            "favorite": partial(images.mark, favorite=True),
+            "unfavorite": partial(images.mark, favorite=False),
         }
 
         def attempt(image_id: str) -> dict[str, Any]:
@@ -107,8 +110,10 @@ class Batch:
                     telemetry.log_defect(error, image_id)
                     raise Unavailable from None
             except ImagetrailError as error:
-                return {"id": image_id, "status": error.status, "code": error.code, "detail": error.detail}
-            return {"id": image_id, "status": 200, "code": None, "detail": None}
+                problem = {"status": error.status, "code": error.code, "detail": error.detail}
+            else:
+                problem = {"status": 200, "code": None, "detail": None}
+            return {"id": image_id, **problem, "changed": image_id in written}
 
         return list(self.executor.map(attempt, ids))
 

@@ -19,13 +19,21 @@ _ATTEMPTS = 8
 _PLACING = ("status", "deleted_at", "dataset_id", "favorite", "trash")
 
 
+def _ignore(_image_id: str) -> None:
+    """Does nothing."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Images:
-    """The records as their owners change them. `sees_all` says whether a caller sees everybody's."""
+    """The records as their owners change them.
+
+    `sees_all` says whether a caller sees everybody's; `on_write` is called with the id of each record that was written.
+    """
 
     dynamo: Dynamo
     table: str
     sees_all: Callable[[Caller], bool]
+    on_write: Callable[[str], object] = _ignore
 
     def change(
         self, caller: Caller, image_id: str, decide: Callable[[Item], Item], *, anonymously: bool = False
@@ -48,6 +56,7 @@ class Images:
                 self.dynamo.update(self.table, image_id, assignment({**changes, **moved}), unchanged(record))
             except ConditionFailedError:
                 continue
+            self.on_write(image_id)
             return {name: value for name, value in {**changed, **moved}.items() if value is not None}
         raise Unavailable("Many are changing this image at once. Please try again shortly.")
 

@@ -37,7 +37,7 @@ export function funnel(total: ReportRow | Pick<ReportRow, "records" | "images" |
     { label: "Asked for", value: total.records, only: {} },
     { label: "Succeeded", value: total.images, only: null },
     { label: "Kept", value: total.kept, only: { status: "succeeded" } },
-    { label: "Favourites", value: total.favorites, only: { status: "succeeded", favorite: "true" } },
+    { label: "Favorites", value: total.favorites, only: { status: "succeeded", favorite: "true" } },
     { label: "Failed", value: total.failed, only: { status: "failed" } },
     { label: "Blocked", value: total.blocked, only: { status: "blocked" } },
     { label: "Under way", value: total.pending, only: { status: "pending" } },

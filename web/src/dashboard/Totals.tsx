@@ -15,7 +15,7 @@ const percent = (value: number): string => value.toLocaleString(undefined, { sty
 const TOTALS: Total[] = [
   { label: "Images", of: (one) => one.images, show: count, better: 1 },
   { label: "Kept", of: (one) => (one.images ? one.kept / one.images : null), show: percent, better: 1 },
-  { label: "Favourites among them", of: (one) => one.favorite_rate, show: percent, better: 1 },
+  { label: "Favorites among them", of: (one) => one.favorite_rate, show: percent, better: 1 },
   { label: "Cost", of: (one) => one.cost_usd, show: dollars, better: 0 },
   { label: "Cost of a kept image", of: (one) => one.cost_per_kept_usd, show: dollars, better: -1 },
   { label: "Failed", of: (one) => one.failure_rate, show: percent, better: -1 },

@@ -52,7 +52,7 @@ export function Trend({ label, rows, series, show }: Props) {
         <canvas ref={canvas} role="img" aria-label={words} />
       </div>
       <details class="figures">
-        <summary>By {by.value}</summary>
+        <summary>By {by.value}, in UTC</summary>
         <ul>
           {rows.map((row, at) => {
             const link = toPeriod(rows, at);

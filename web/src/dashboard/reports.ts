@@ -1,10 +1,9 @@
 // The reports of the days that are looked at, and the words for them.
 import { batch, computed, effect, signal, type Signal } from "@preact/signals";
 import type { Report } from "../schema";
-import { call, get, search, words } from "../data/api";
+import { call, complain, get, search, words } from "../data/api";
 import { save } from "../data/saving";
-import { session } from "../data/session";
-import { tell } from "../data/toasts";
+import { caller, onCallerChange } from "../data/session";
 
 export type Name = "volume" | "users" | "datasets" | "visual-elements" | "prompts" | "settings" | "models" | "failures";
 export type Params = Record<string, string | number>;
@@ -46,6 +45,9 @@ export const pageOf = (id: string): string => location.pathname + search({ days:
 /** Keeps the choice in the address, where Back and Forward find it. */
 export function follow(): void {
   addEventListener("popstate", read);
+  onCallerChange((hasLeft) => {
+    if (hasLeft) user.value = "";
+  });
   history.replaceState(null, "", pageOf(user.value));
   effect(() => {
     const next = pageOf(user.value);
@@ -58,11 +60,13 @@ export interface Held {
   fault: string;
 }
 
-/** One report, asked anew whenever the choice or the caller changes. */
+/** One report, loaded again whenever the choice or the caller changes. */
 export function reportOf(name: Name, more: () => Params): Signal<Held> {
   const held = signal<Held>({ report: null, fault: "" });
+  let who = caller.peek();
   effect(() => {
-    void session.value?.token;
+    if (caller.value !== who) held.value = { report: null, fault: "" };
+    who = caller.value;
     const stop = new AbortController();
     get<Report>(path(name), query(more()), stop.signal).then(
       (report) => (held.value = { report, fault: "" }),
@@ -80,18 +84,18 @@ export async function download(name: Name, more: Params): Promise<void> {
     const { body: file } = await call<Blob>("GET", path(name), { query: asked, as: "blob" });
     save(file, `${name}-${range.value.from}-${range.value.to}.csv`);
   } catch (error) {
-    tell(words(error), { bad: true });
+    complain(error);
   }
 }
 
 const path = (name: Name): string => `/ai/analytics/${name}`;
 const query = (more: Params) => ({ ...range.value, user_id: user.value, ...more });
 
-/** The gallery, listing the records of some days, `end` not included; null while it is another user's figures that are looked
- * at, for the gallery lists one's own. */
+/** The gallery, listing the records of some days of UTC, `end` not included; null while the figures are another user's, for
+ * the gallery lists one's own. */
 export function recordsOf(filter: Params = {}, from = range.value.from, end = range.value.to): string | null {
   if (user.value) return null;
-  return `/${search({ from, to: iso(Date.parse(end) - DAY), status: "all", ...filter })}`;
+  return `/${search({ from: `${from}Z`, to: `${iso(Date.parse(end) - DAY)}Z`, status: "all", ...filter })}`;
 }
 
 /** The search for a text in a field; null where it would find the records of some `others`, too. */

@@ -1,16 +1,17 @@
 // What can be done with images that exist: each act shows at once, and is taken back if the API says no.
 import { signal } from "@preact/signals";
-import type { BatchRequest, BatchResult, Image, Job } from "../schema";
+import type { BatchRequest, BatchResult, Image } from "../schema";
 import { address } from "./address";
-import { call, post, words } from "./api";
+import { call, complain, post, words } from "./api";
 import { count, plural } from "./format";
-import { asked, drop, images, replace, restart, view } from "./images";
-import { followed } from "./jobs";
+import { drop, images, putBack, replace, restart, view } from "./images";
+import { CallerChanged } from "./session";
 import { tell } from "./toasts";
 
 export type Action = BatchRequest["action"];
 
 const AT_ONCE = 200;
+const CONFIRM_FROM = 20; // images, more than anybody checks one by one
 
 export const working = signal<string | null>(null);
 
@@ -22,87 +23,111 @@ export async function favorite(image: Image, on: boolean): Promise<Image> {
   replace({ ...image, favorite: on });
   try {
     const { body } = await call<Image>(on ? "PUT" : "DELETE", `/ai/generated-images/${image.id}/favorite`);
-    if (!on && address.value.favorite) drop(image.id);
+    if (!on && address.value.favorite) drop([image.id]);
     else replace(body);
     if (view.value !== seen) restart();
     return body;
   } catch (error) {
     replace(image);
-    tell(words(error), { bad: true });
+    complain(error);
     return image;
   }
 }
 
-/** Does something to some images, and offers to undo it. */
-export async function act(action: Action, ids: string[]): Promise<boolean> {
+/** Asks before something is done to many images, with the act and their number. */
+export const confirmed = (action: Action, ids: string[]): boolean =>
+  ids.length < CONFIRM_FROM || confirm(LABELS[action].question(plural(ids.length, "image")));
+
+/** Does something to images, and offers to undo it. The ids of those to which it was not done. */
+export async function act(action: Action, ids: string[]): Promise<string[]> {
   const [before, seen] = [images.value, view.value];
   const leaves = action === "delete" ? !inTrash() : action === "restore" && inTrash();
-  if (leaves) drop(...ids);
-  working.value = LABELS[action].doing;
+  if (leaves) drop(ids);
+  const outcome = await sent(action, ids);
+  if (!outcome) return ids;
+  const { done, failed } = outcome;
+  if (view.value !== seen) restart();
+  else if (leaves) settle(before, outcome);
+  else mark(action, done);
+  report(action, outcome);
+  return [...failed.keys()];
+}
+
+/** A page that came meanwhile may list what has left since; what has not left is listed again. */
+function settle(before: Image[], { done, failed }: Outcome): void {
+  drop(done);
+  putBack(before.filter((one) => failed.has(one.id)), before);
+}
+
+interface Outcome {
+  done: string[];
+  /** Those of them that were not so before: what an undo is about. */
+  changed: string[];
+  /** Why the others were left as they are. */
+  failed: Map<string, string>;
+}
+
+/** Sends the ids, as many as the API takes at once; null when another caller has come. */
+async function sent(action: Action, ids: string[]): Promise<Outcome | null> {
+  const outcome: Outcome = { done: [], changed: [], failed: new Map() };
   try {
-    const failed = new Map<string, string>();
     for (let at = 0; at < ids.length; at += AT_ONCE) {
-      const body: BatchRequest = { action, ids: ids.slice(at, at + AT_ONCE) };
-      const answer = await post<BatchResult>("/ai/generated-images/batch", body);
-      for (const one of answer.results) if (one.status >= 300) failed.set(one.id, one.detail ?? "");
+      working.value = LABELS[action].doing + (at ? `: ${count(at)} of ${count(ids.length)}` : "…");
+      const some = ids.slice(at, at + AT_ONCE);
+      const answer = await post<BatchResult>("/ai/generated-images/batch", { action, ids: some } satisfies BatchRequest);
+      for (const { id, status, detail, changed } of answer.results) {
+        if (status >= 300) outcome.failed.set(id, detail ?? "");
+        else outcome.done.push(id);
+        if (changed) outcome.changed.push(id);
+      }
     }
-    const done = ids.filter((id) => !failed.has(id));
-    if (view.value !== seen) restart();
-    else if (leaves) images.value = before.filter((one) => failed.has(one.id) || !ids.includes(one.id));
-    else mark(action, done);
-    report(action, done, [...failed.values()]);
-    return failed.size === 0;
   } catch (error) {
-    if (view.value === seen) images.value = before;
-    tell(words(error), { bad: true });
-    return false;
+    if (error instanceof CallerChanged) return null;
+    const settled = new Set(outcome.done);
+    for (const id of ids) if (!settled.has(id) && !outcome.failed.has(id)) outcome.failed.set(id, words(error));
   } finally {
     working.value = null;
   }
+  return outcome;
 }
 
-/** Does something to everything that is listed, loaded or not: a job. */
-export async function actOnAll(action: Action): Promise<void> {
-  const { dataset_id, status, favorite: marked } = address.value;
-  const { from, to } = asked(address.value);
-  const whole = (day: unknown) => (typeof day === "string" ? `${day}T00:00:00Z` : undefined);
-  const filter = { dataset_id, status, favorite: marked ? true : undefined, from: whole(from), to: whole(to) };
-  working.value = LABELS[action].doing;
-  try {
-    const begun = await post<Job>("/ai/generated-images/batch", { action, filter });
-    await followed(begun, ({ progress }) => (working.value = `${LABELS[action].doing}: ${progressed(progress)}`));
-    tell(`All of it is ${LABELS[action].done}.`);
-  } catch (error) {
-    tell(words(error), { bad: true });
-  } finally {
-    working.value = null;
-    restart();
-  }
-}
-
-const progressed = (progress: Job["progress"]): string =>
-  Object.entries(progress).map(([what, number]) => `${count(number)} ${what.replaceAll("_", " ")}`).join(", ");
-
-const LABELS: Record<Action, { doing: string; done: string; undo: Action }> = {
-  delete: { doing: "Throwing away", done: "in the trash", undo: "restore" },
-  restore: { doing: "Bringing back", done: "brought back", undo: "delete" },
-  favorite: { doing: "Marking", done: "marked", undo: "unfavorite" },
-  unfavorite: { doing: "Unmarking", done: "unmarked", undo: "favorite" },
+const LABELS: Record<Action, { doing: string; done: string; question: (images: string) => string; undo: Action }> = {
+  delete: {
+    doing: "Moving to the trash",
+    done: "moved to the trash",
+    question: (images) => `Move ${images} to the trash?`,
+    undo: "restore",
+  },
+  restore: { doing: "Restoring", done: "restored", question: (images) => `Restore ${images}?`, undo: "delete" },
+  favorite: {
+    doing: "Adding to favorites",
+    done: "added to favorites",
+    question: (images) => `Add ${images} to favorites?`,
+    undo: "unfavorite",
+  },
+  unfavorite: {
+    doing: "Removing from favorites",
+    done: "removed from favorites",
+    question: (images) => `Remove ${images} from favorites?`,
+    undo: "favorite",
+  },
 };
 
 function mark(action: Action, ids: string[]): void {
   if (action !== "favorite" && action !== "unfavorite") return;
-  const on = action === "favorite";
-  if (!on && address.value.favorite) drop(...ids);
-  else images.value = images.value.map((one) => (ids.includes(one.id) ? { ...one, favorite: on } : one));
+  const [on, marked] = [action === "favorite", new Set(ids)];
+  if (!on && address.value.favorite) drop(ids);
+  else images.value = images.value.map((one) => (marked.has(one.id) ? { ...one, favorite: on } : one));
 }
 
-function report(action: Action, done: string[], reasons: string[]): void {
-  if (reasons.length) tell(`${plural(reasons.length, "image")} could not be ${LABELS[action].done}: ${reasons[0]}`, { bad: true });
+function report(action: Action, { done, changed, failed }: Outcome): void {
+  const { done: is, undo } = LABELS[action];
+  const [reason] = failed.values();
+  if (reason !== undefined) tell(`${plural(failed.size, "image")} could not be ${is}: ${reason}`, { bad: true });
   if (!done.length) return;
-  const undo = async () => {
-    await act(LABELS[action].undo, done);
+  const run = async () => {
+    await act(undo, changed);
     if (action === "delete" || action === "restore") restart();
   };
-  tell(`${plural(done.length, "image")} ${LABELS[action].done}.`, { act: { label: "Undo", run: () => void undo() } });
+  tell(`${plural(done.length, "image")} ${is}.`, changed.length ? { act: { label: "Undo", run: () => void run() } } : {});
 }

@@ -1,5 +1,6 @@
 // What is looked at is in the address: every view can be linked to, and the back button works.
 import { signal } from "@preact/signals";
+import { isDay } from "./days";
 
 const NAMES = ["q", "dataset_id", "status", "favorite", "sort", "from", "to", "image", "panel"] as const;
 
@@ -44,7 +45,7 @@ function read(): Address {
 }
 
 function day(text = ""): string {
-  return /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text)) ? text : "";
+  return isDay(text) ? text : "";
 }
 
 function cleaned(given: Address): Address {

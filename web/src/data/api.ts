@@ -1,6 +1,7 @@
 // The one way to the API: JSON in and out, errors as Problem.
 import type { FieldError } from "../schema";
-import { bearer, refused, session } from "./session";
+import { bearer, caller, CallerChanged, refused, Unreachable } from "./session";
+import { tell } from "./toasts";
 
 export type Query = Record<string, string | number | boolean | null | undefined>;
 
@@ -32,24 +33,40 @@ export interface Answer<T> {
   body: T;
 }
 
+/**
+ * Sends a request. While the session has ended it waits, and one that was refused for its token is sent again as it was
+ * when its caller has signed in again. Throws Problem, and CallerChanged when another caller follows.
+ */
 export async function call<T>(method: string, path: string, options: Options = {}): Promise<Answer<T>> {
-  const token = await bearer();
-  const headers: Record<string, string> = { accept: "application/json", ...options.headers };
-  if (token) headers.authorization = `Bearer ${token}`;
-  if (options.body !== undefined) headers["content-type"] = "application/json";
-  const request: RequestInit = { method, headers };
+  const who = caller.peek();
+  const request: RequestInit = { method };
   if (options.body !== undefined) request.body = JSON.stringify(options.body);
   if (options.signal) request.signal = options.signal;
-  const answer = await fetch(path + search(options.query), request).catch((error: unknown) => {
-    if (options.signal?.aborted) throw error;
-    throw new Problem(0, "unreachable", "The service cannot be reached. Are you online?");
-  });
-  const body: unknown = options.as === "blob" && answer.ok ? await answer.blob() : await answer.json().catch(() => null);
-  if (!answer.ok) {
-    if (answer.status === 401 && token === session.value?.token) refused();
-    throw problem(answer, body);
+  for (let refusals = 0; ; refusals++) {
+    const token = await online(bearer(who), options.signal);
+    request.headers = {
+      accept: "application/json",
+      ...options.headers,
+      ...(token && { authorization: `Bearer ${token}` }),
+      ...(request.body !== undefined && { "content-type": "application/json" }),
+    };
+    const answer = await online(fetch(path + search(options.query), request), options.signal);
+    const body: unknown = options.as === "blob" && answer.ok ? await answer.blob() : await answer.json().catch(() => null);
+    if (caller.peek() !== who) throw new CallerChanged();
+    if (answer.ok) return { status: answer.status, headers: answer.headers, body: body as T };
+    if (answer.status !== 401 || !token) throw problem(answer, body);
+    await online(refused(token, refusals > 0), options.signal);
   }
-  return { status: answer.status, headers: answer.headers, body: body as T };
+}
+
+/** The network's faults as a Problem; what was aborted, and what is another caller's, stays as it is. */
+async function online<T>(work: Promise<T>, stop?: AbortSignal): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (stop?.aborted || error instanceof CallerChanged) throw error;
+    throw new Problem(0, "unreachable", new Unreachable().message);
+  }
 }
 
 export const get = async <T>(path: string, query?: Query, signal?: AbortSignal): Promise<T> =>
@@ -67,6 +84,11 @@ export function search(query: Query = {}): string {
 /** What to tell a person about anything that was thrown. */
 export function words(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** Tells a person what went wrong, unless it is not theirs. */
+export function complain(error: unknown): void {
+  if (!(error instanceof CallerChanged)) tell(words(error), { bad: true });
 }
 
 function problem(answer: Response, body: unknown): Problem {

@@ -13,5 +13,6 @@ export function fetchConfig(): Promise<Config> {
     if (!answer.ok) throw new Error("The configuration of the pages is missing.");
     return answer.json() as Promise<Config>;
   });
+  asked.catch(() => (asked = undefined));
   return asked;
 }

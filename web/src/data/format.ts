@@ -1,5 +1,4 @@
 // Numbers, times and ratios as people read them.
-export const DAY = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 const MOMENT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const MONTH = new Intl.DateTimeFormat(undefined, { month: "long", year: "numeric" });
 const COUNT = new Intl.NumberFormat();

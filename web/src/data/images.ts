@@ -3,6 +3,7 @@ import { batch, computed, effect, signal, untracked } from "@preact/signals";
 import type { Image, ImagePage } from "../schema";
 import { address, type Address } from "./address";
 import { get, words, type Query } from "./api";
+import { start } from "./days";
 import { caller } from "./session";
 
 export type Phase = "loading" | "more" | "end" | "failed";
@@ -62,7 +63,7 @@ export async function more(): Promise<void> {
   const mine = (running = new AbortController());
   phase.value = "loading";
   try {
-    const page = await get<ImagePage>(address.value.q ? SEARCH : LIST, { ...asked(address.value), limit: PAGE, cursor }, mine.signal);
+    const page = await pageAfter(cursor, PAGE, mine.signal);
     if (running !== mine) return;
     const known = new Set(images.value.map((one) => one.id));
     cursor = page.next_cursor;
@@ -81,19 +82,23 @@ export async function more(): Promise<void> {
   }
 }
 
-/** The API's words for a view. Days are UTC's; `to` is included here, and not there. */
+/** A page of what is looked at. */
+export const pageAfter = (cursor: string | null, limit: number, stop?: AbortSignal): Promise<ImagePage> =>
+  get<ImagePage>(address.value.q ? SEARCH : LIST, { ...asked(address.value), limit, cursor }, stop);
+
+/** The API's words for a view: instants for days, of which the last is included. */
 export function asked(view: Address): Query {
-  const { q, dataset_id, status, favorite } = view;
-  const sort = q && view.sort;
-  return { q, sort, dataset_id, status, favorite, from: view.from, to: after(view.to) };
+  const { q, dataset_id, status, favorite, from, to } = view;
+  return { q, sort: q && view.sort, dataset_id, status, favorite, from: from && start(from), to: to && start(to, 1) };
 }
 
 /** Whether a new image is one of those that are looked at. */
 export function belongs(image: Image): boolean {
   const { q, dataset_id, status, favorite, from, to } = address.value;
-  const day = image.created_at.slice(0, 10);
+  const made = Date.parse(image.created_at);
   const isOfStatus = !status || status === "all" || status === "pending";
-  return isOfStatus && !q && !favorite && (dataset_id ?? image.dataset_id) === image.dataset_id && day >= (from ?? "") && day <= (to ?? day);
+  const isOfDays = !(from && made < Date.parse(start(from))) && !(to && made >= Date.parse(start(to, 1)));
+  return isOfStatus && !q && !favorite && (dataset_id ?? image.dataset_id) === image.dataset_id && isOfDays;
 }
 
 /** Puts a record in the place of its older self, or of another, or in front of all. */
@@ -110,12 +115,19 @@ export function replace(image: Image): void {
   images.value = images.value.map((one) => (one.id === image.id ? image : one));
 }
 
-export function drop(...ids: string[]): void {
+export function drop(ids: Iterable<string>): void {
   const gone = new Set(ids);
   images.value = images.value.filter((one) => !gone.has(one.id));
 }
 
-/** The midnight, in UTC, that a day ends with. */
-function after(day: string | undefined): string | undefined {
-  return day && new Date(Date.parse(day) + 86_400_000).toISOString().slice(0, 10);
+/** Lists again what was dropped, where it stood in the list `before`; what has come since then stays. */
+export function putBack(dropped: Image[], before: Image[]): void {
+  if (!dropped.length) return;
+  const [known, back] = [new Set(before.map((one) => one.id)), new Set(dropped.map((one) => one.id))];
+  const now = images.value;
+  const listed = new Map(now.map((one) => [one.id, one]));
+  const first = now.findIndex((one) => known.has(one.id));
+  const older = before.flatMap((one) => listed.get(one.id) ?? (back.has(one.id) ? one : []));
+  const newer = now.slice(0, Math.max(0, first));
+  images.value = [...newer, ...older, ...now.slice(Math.max(0, first)).filter((one) => !known.has(one.id))];
 }

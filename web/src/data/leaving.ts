@@ -1,22 +1,15 @@
 // What somebody was doing is not for the eyes of whoever comes next.
-import { batch, effect, untracked } from "@preact/signals";
-import { go } from "./address";
-import { forget } from "./making";
-import { caller, session } from "./session";
-import { dismissActs } from "./toasts";
+import { address, go } from "./address";
+import { problem } from "./making";
+import { onCallerChange } from "./session";
+import { toasts } from "./toasts";
 
-/** Clears the form, the offers to undo and what is open whenever the caller changes; who signs in keeps the draft. */
+/** Closes what is open, and drops what was told, whenever the caller changes; who signs in keeps their search and filters. */
 export function follow(): void {
-  let before = caller.value;
-  effect(() => {
-    if (caller.value === before) return;
-    before = caller.value;
-    untracked(() =>
-      batch(() => {
-        forget(session.value !== null);
-        dismissActs();
-        go({ image: "", panel: "" }, "replace");
-      }),
-    );
+  onCallerChange((hasLeft) => {
+    problem.value = null;
+    toasts.value = [];
+    const all = Object.fromEntries(Object.keys(address.value).map((name) => [name, ""]));
+    go(hasLeft ? all : { image: "", panel: "" }, "replace");
   });
 }

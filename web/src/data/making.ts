@@ -1,50 +1,21 @@
 // Making images: the form's draft, its submission, and following what is under way to its end.
 import { signal } from "@preact/signals";
-import type { GenerateRequest, Image } from "../schema";
+import type { Image } from "../schema";
 import { go } from "./address";
 import { call, get, Problem } from "./api";
+import { dataset, draft, parent, type Draft } from "./draft";
 import { belongs, drop, put } from "./images";
 import { sending } from "./pending";
-import { caller } from "./session";
+import { caller, CallerChanged, mayPublish } from "./session";
 import { loadUsage } from "./shelves";
 import { tell } from "./toasts";
 
-/** The form, as texts; an empty one is left to the deployment. */
-export interface Draft {
-  prompt: string;
-  negative_prompt: string;
-  style: string;
-  dataset_id: string;
-  model: string;
-  aspect_ratio: NonNullable<GenerateRequest["aspect_ratio"]>;
-  quality: NonNullable<GenerateRequest["quality"]>;
-  format: NonNullable<GenerateRequest["format"]>;
-  resolution: NonNullable<GenerateRequest["resolution"]>;
-  seed: string;
-}
-
-export const EMPTY: Draft = {
-  prompt: "",
-  negative_prompt: "",
-  style: "",
-  dataset_id: "",
-  model: "",
-  aspect_ratio: "1:1",
-  quality: "standard",
-  format: "png",
-  resolution: "1K",
-  seed: "",
-};
-
-export const draft = signal<Draft>({ ...EMPTY });
-export const parent = signal<Image | null>(null);
-/** Whether a dataset of the image that is made again is taken as it was, or as it is. */
-export const dataset = signal<"frozen" | "current">("frozen");
 export const problem = signal<Problem | null>(null);
 
 const DOUBLE = 600; // milliseconds in which the same again is a slip of the finger
 
-let last = { text: "", until: 0 };
+/** What was sent last, until when the same is a double click, and its key while its outcome is unknown. */
+let last = { text: "", until: 0, key: "" };
 
 /** Changes the form. What was said about it does not hold any more. */
 export function change(changes: Partial<Draft>): void {
@@ -69,25 +40,19 @@ export function draftOf(image: Image): Draft {
   };
 }
 
-/** Makes the form another caller's: empty, unless it was filled by nobody in particular. */
-export function forget(keepsDraft: boolean): void {
-  if (!keepsDraft) draft.value = { ...EMPTY };
-  parent.value = null;
-  dataset.value = "frozen";
-  problem.value = null;
-}
-
 /**
  * Sends the draft. Its picture takes its place in the gallery at once, and comes to life when it is there.
- * The same draft again, before the first is answered or at once after it, is a double click.
+ * The same draft again, before the first is answered or at once after it, is a double click; after a request whose
+ * outcome is unknown it is that request again.
  */
 export async function generate(): Promise<void> {
   const [sent, after, who] = [draft.value, parent.value, caller.value];
   const text = JSON.stringify([sent, after?.id, dataset.value, who]);
   if (text === last.text && Date.now() < last.until) return;
-  const mine = (last = { text, until: Infinity });
+  if (!mayPublish("image")) return;
+  const placeholder = pendingImage(sent, (text === last.text && last.key) || crypto.randomUUID());
+  const mine = (last = { text, until: Infinity, key: placeholder.id });
   const again = Date.now() + DOUBLE;
-  const placeholder = pendingImage(sent);
   problem.value = null;
   sending.add(placeholder.id);
   let made: Image | null = placeholder;
@@ -98,16 +63,17 @@ export async function generate(): Promise<void> {
       body: after ? changes(sent, after) : body(sent),
       headers: { "idempotency-key": placeholder.id, prefer: "respond-async" },
     });
-    mine.until = again;
+    [mine.until, mine.key] = [again, ""];
     made = answer.body;
-    if (caller.value === who && belongs(made)) put(made, placeholder.id);
-    else drop(placeholder.id);
+    if (belongs(made)) put(made, placeholder.id);
+    else drop([placeholder.id]);
   } catch (error) {
     mine.until = 0;
     made = null;
-    drop(placeholder.id);
+    drop([placeholder.id]);
+    if (error instanceof CallerChanged) return;
     if (!(error instanceof Problem)) throw error;
-    if (caller.value !== who) return;
+    if (error.status && error.status < 500) mine.key = "";
     problem.value = error;
     if (error.imageId) void show(error.imageId);
   } finally {
@@ -153,10 +119,10 @@ const seedOf = (seed: string, after: Image) =>
 /** What is no number goes as it is, for the API to say so. */
 const number = (text: string): number | string => (Number.isNaN(Number(text)) ? text : Number(text));
 
-function pendingImage(from: Draft): Image {
+function pendingImage(from: Draft, id: string): Image {
   return {
     ...from,
-    id: crypto.randomUUID(),
+    id,
     status: "pending",
     full_prompt: from.prompt,
     created_at: new Date().toISOString(),

@@ -11,20 +11,57 @@ interface Attempt {
 }
 
 const KEPT = "signing-in";
+const BESIDE = "beside."; // how the state of a sign-in in its own window begins
 const CALLBACK = `${location.origin}/`;
 const publicClient = oauth.None();
 
 /** Leaves for the issuer; it sends the user back to `/` with a code. */
 export async function signIn(): Promise<void> {
+  const { attempt, address } = await begun("");
+  sessionStorage.setItem(KEPT, JSON.stringify(attempt));
+  location.assign(address);
+}
+
+/** Signs in through a window of its own, so that this page stays as it is. Settles when that window has come back. */
+export async function signInBeside(window: Window): Promise<void> {
+  const { attempt, address } = await begun(BESIDE);
+  const returned = new BroadcastChannel(KEPT);
+  window.location.assign(address);
+  await new Promise<void>((resolve, reject) => {
+    returned.onmessage = ({ data }: MessageEvent<string>) => {
+      if (new URL(data).searchParams.get("state") !== attempt.state) return; // another tab's
+      returned.close();
+      exchanged(attempt, data).then(keep).then(resolve, reject);
+    };
+  });
+}
+
+/** Hands what the issuer sent to the page that opened this window; false where this is no such window. */
+export function handedOver(address: URL): boolean {
+  if (!address.searchParams.get("state")?.startsWith(BESIDE)) return false;
+  new BroadcastChannel(KEPT).postMessage(address.href);
+  close();
+  return true;
+}
+
+/** Comes back from the issuer: keeps the session, and says where the user was. Throws when the issuer said no. */
+export async function completed(): Promise<string> {
+  const attempt = JSON.parse(sessionStorage.getItem(KEPT) ?? "null") as Attempt | null;
+  sessionStorage.removeItem(KEPT);
+  if (!attempt) throw new Error("This sign-in was not started in this tab. Please sign in again.");
+  keep(await exchanged(attempt, location.href));
+  return attempt.back;
+}
+
+async function begun(prefix: string): Promise<{ attempt: Attempt; address: URL }> {
   const config = await fetchConfig();
   const server = await discovered(config);
   const attempt: Attempt = {
     verifier: oauth.generateRandomCodeVerifier(),
-    state: oauth.generateRandomState(),
+    state: prefix + oauth.generateRandomState(),
     nonce: oauth.generateRandomNonce(),
     back: location.pathname + location.search,
   };
-  sessionStorage.setItem(KEPT, JSON.stringify(attempt));
   const address = new URL(server.authorization_endpoint!);
   const asked = {
     client_id: config.client_id,
@@ -38,18 +75,15 @@ export async function signIn(): Promise<void> {
     ...(config.audience !== config.client_id && { audience: config.audience }),
   };
   for (const [name, value] of Object.entries(asked)) address.searchParams.set(name, value);
-  location.assign(address);
+  return { attempt, address };
 }
 
-/** Comes back from the issuer: the session, and where the user was. Throws when the issuer said no. */
-export async function completed(): Promise<string> {
-  const attempt = JSON.parse(sessionStorage.getItem(KEPT) ?? "null") as Attempt | null;
-  sessionStorage.removeItem(KEPT);
-  if (!attempt) throw new Error("Nobody was signing in here. Please start again.");
+/** The session for the code in the address that the issuer sent the user to. */
+async function exchanged(attempt: Attempt, returned: string): Promise<Session> {
   const config = await fetchConfig();
   const server = await discovered(config);
   const client = { client_id: config.client_id };
-  const callback = oauth.validateAuthResponse(server, client, new URL(location.href), attempt.state);
+  const callback = oauth.validateAuthResponse(server, client, new URL(returned), attempt.state);
   const options = loopback(server.token_endpoint!);
   const answer = await oauth.authorizationCodeGrantRequest(
     server, client, publicClient, callback, CALLBACK, attempt.verifier, options,
@@ -58,8 +92,7 @@ export async function completed(): Promise<string> {
     expectedNonce: attempt.nonce,
     requireIdToken: true,
   });
-  keep(chosen(tokens, config, tokens.refresh_token ?? null));
-  return attempt.back;
+  return chosen(tokens, config, tokens.refresh_token ?? null);
 }
 
 /** A session for a refresh token. */

@@ -41,7 +41,7 @@ async function look(id: string): Promise<boolean> {
     return image.status !== "pending";
   } catch (error) {
     const gone = error instanceof Problem && error.status === 404;
-    if (gone) drop(id);
+    if (gone) drop([id]);
     return gone;
   }
 }

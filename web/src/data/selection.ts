@@ -1,12 +1,18 @@
 // Which image the keyboard is at, and which ones are chosen.
 import { computed, effect, signal, untracked } from "@preact/signals";
-import { images, view } from "./images";
+import { complain } from "./api";
+import { images, pageAfter, view } from "./images";
 
 export const current = signal<string | null>(null);
 export const chosen = signal<ReadonlySet<string>>(new Set());
 /** Whether a touch selects instead of opening. */
 export const touching = signal(false);
 export const selecting = computed(() => touching.value || chosen.value.size > 0);
+
+/** How many images that match have been found so far, while all of them are looked for. */
+export const gathered = signal<number | null>(null);
+
+const PAGE = 200;
 
 let anchor: string | null = null;
 
@@ -36,8 +42,29 @@ export function pickAll(): void {
   chosen.value = new Set(images.value.filter((one) => one.status !== "pending").map((one) => one.id));
 }
 
+/** Chooses every image that the view lists, loaded or not. Giving up the selection, or another view, ends it. */
+export async function pickMatching(): Promise<void> {
+  const seen = view.value;
+  const found = new Set<string>();
+  gathered.value = 0;
+  try {
+    for (let cursor: string | null = null, first = true; first || cursor; first = false) {
+      const page = await pageAfter(cursor, PAGE);
+      if (gathered.value === null || view.value !== seen) return;
+      for (const one of page.images) if (one.status !== "pending") found.add(one.id);
+      gathered.value = found.size;
+      cursor = page.next_cursor;
+    }
+    chosen.value = found;
+  } catch (error) {
+    complain(error);
+  }
+  gathered.value = null;
+}
+
 export function pickNone(): void {
   anchor = null;
+  gathered.value = null;
   touching.value = false;
   chosen.value = new Set();
 }

@@ -22,6 +22,11 @@ export function follow(): void {
   effect(() => {
     void caller.value;
     untracked(() => {
+      batch(() => {
+        datasets.value = [];
+        arrived.value = false;
+        usage.value = null;
+      });
       void loadModels();
       void loadDatasets();
       void loadUsage();
@@ -34,13 +39,17 @@ async function loadModels(): Promise<void> {
 }
 
 export async function loadUsage(): Promise<void> {
-  usage.value = await get<Usage>("/ai/usage").catch(() => null);
+  const who = caller.value;
+  const next = await get<Usage>("/ai/usage").catch(() => null);
+  if (caller.value === who) usage.value = next;
 }
 
 /** The caller's own and everybody's public ones, each once. */
 export async function loadDatasets(): Promise<void> {
+  const who = caller.value;
   const shelves = await Promise.all(["private", "public"].map(everyPage));
   const unique = new Map(shelves.flat().map((one) => [one.id, one]));
+  if (caller.value !== who) return;
   batch(() => {
     datasets.value = [...unique.values()].sort((a, b) => a.name.localeCompare(b.name));
     arrived.value = true;

@@ -16,14 +16,9 @@ let last = 0;
 export function tell(text: string, more: { bad?: boolean; act?: Toast["act"] } = {}): void {
   const toast: Toast = { id: ++last, text, bad: more.bad ?? false, ...(more.act && { act: more.act }) };
   toasts.value = [...toasts.peek().slice(-2), toast];
-  setTimeout(() => dismiss(toast.id), toast.bad || toast.act ? 8000 : 4000);
+  setTimeout(() => dismiss(toast.id), toast.act ? 20_000 : toast.bad ? 8000 : 4000);
 }
 
 export function dismiss(id: number): void {
   toasts.value = toasts.peek().filter((one) => one.id !== id);
-}
-
-/** What could be done about something is not for the next caller to do. */
-export function dismissActs(): void {
-  toasts.value = toasts.peek().filter((one) => !one.act);
 }

@@ -2,7 +2,8 @@
 import { Heart, RefreshCw, RotateCcw, Trash2 } from "lucide-preact";
 import { act, favorite } from "../data/acts";
 import { close } from "../data/address";
-import { change, draftOf, parent } from "../data/making";
+import { parent } from "../data/draft";
+import { change, draftOf } from "../data/making";
 import type { Image } from "../schema";
 
 interface Props {
@@ -13,10 +14,10 @@ interface Props {
 
 export function Actions({ image, onChange, onGone }: Props) {
   if (image.deleted_at) {
-    const restore = async () => (await act("restore", [image.id])) && onGone();
+    const restore = async () => (await act("restore", [image.id])).length || onGone();
     return (
       <button type="button" class="button primary" onClick={() => void restore()}>
-        <RotateCcw size={16} /> Bring back
+        <RotateCcw size={16} /> Restore
       </button>
     );
   }
@@ -24,18 +25,18 @@ export function Actions({ image, onChange, onGone }: Props) {
     onChange({ ...image, favorite: !image.favorite });
     onChange(await favorite(image, !image.favorite));
   };
-  const trash = async () => (await act("delete", [image.id])) && onGone();
+  const trash = async () => (await act("delete", [image.id])).length || onGone();
   return (
     <>
       {image.status === "succeeded" && (
         <button type="button" class="button" aria-pressed={image.favorite} onClick={() => void mark()}>
-          <Heart size={16} class={image.favorite ? "filled" : ""} /> Favourite
+          <Heart size={16} class={image.favorite ? "filled" : ""} /> Favorite
         </button>
       )}
       <button type="button" class="button" onClick={() => again(image)}>
         <RefreshCw size={16} /> Again
       </button>
-      <button type="button" class="button danger" aria-label="Throw away" title="Throw away" onClick={() => void trash()}>
+      <button type="button" class="button danger" aria-label="Move to trash" title="Move to trash" onClick={() => void trash()}>
         <Trash2 size={16} />
       </button>
     </>

@@ -1,11 +1,13 @@
 // The form that makes an image. It says what the chosen model can do, and what this one will cost.
 import { ChevronDown, RotateCcw, Sparkles, X } from "lucide-preact";
 import { useEffect, useRef, useState } from "preact/hooks";
+import { dataset, draft, EMPTY, parent, type Draft } from "../data/draft";
 import { money } from "../data/format";
-import { change, dataset, draft, draftOf, EMPTY, generate, parent, problem, type Draft } from "../data/making";
+import { change, draftOf, generate, problem } from "../data/making";
 import { datasets, fallback, modelNamed, models, usage } from "../data/shelves";
 import { Fault, Field } from "./Field";
 import { Ratios } from "./Ratios";
+import { Thumb } from "./Thumb";
 
 const QUALITIES = ["draft", "standard", "high"] as const;
 const FORMATS = ["png", "jpg", "webp"] as const;
@@ -184,7 +186,7 @@ function Parent() {
   };
   return (
     <div class="parent">
-      {after.thumbnail_url && <img src={after.thumbnail_url} alt="" />}
+      <Thumb of={after} />
       <p>
         <b>Again, {names.length ? "with changes" : "as it is"}</b>
         <span>{names.length ? names.map((name) => LABELS[name]).join(", ") : "Change anything below."}</span>

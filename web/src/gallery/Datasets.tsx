@@ -3,9 +3,9 @@ import { Plus, Trash2 } from "lucide-preact";
 import { signal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useState } from "preact/hooks";
 import { close } from "../data/address";
-import { Problem, words } from "../data/api";
+import { complain, Problem, words } from "../data/api";
 import { fieldsOf, load, rebased, remove, save, type Fields } from "../data/datasets";
-import { session } from "../data/session";
+import { mayPublish, session } from "../data/session";
 import { arrived, datasets } from "../data/shelves";
 import { tell } from "../data/toasts";
 import type { Dataset } from "../schema";
@@ -96,6 +96,7 @@ function Editor({ stored, onSaved }: { stored: Dataset | null; onSaved: (id: str
   const follow = (next: Dataset) =>
     setHeld((now) => ({ dataset: next, fields: rebased(now.fields, now.dataset, next) }));
   const store = async (over: Dataset | null) => {
+    if (!over && !mayPublish("dataset")) return;
     setFault(null);
     try {
       const saved = await save(fields, over, signedIn);
@@ -128,7 +129,7 @@ function Editor({ stored, onSaved }: { stored: Dataset | null; onSaved: (id: str
       await forgotten;
       tell(`${dataset.name} is deleted.`);
     } catch (error) {
-      tell(words(error), { bad: true });
+      complain(error);
     }
   };
   const about = (field: string) =>

@@ -2,7 +2,7 @@
 import { Download } from "lucide-preact";
 import { useState } from "preact/hooks";
 import { address } from "../data/address";
-import { call, words } from "../data/api";
+import { call, complain } from "../data/api";
 import { asked } from "../data/images";
 import { followed } from "../data/jobs";
 import { save } from "../data/saving";
@@ -27,7 +27,7 @@ export function Export() {
       if (status === 202) await fetched(JSON.parse(await body.text()) as Job);
       else save(body, `generated_images.${format}`);
     } catch (error) {
-      tell(words(error), { bad: true });
+      complain(error);
     } finally {
       setBusy(false);
     }

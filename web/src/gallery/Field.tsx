@@ -1,5 +1,6 @@
 import type { ComponentChildren } from "preact";
-import { problem, type Draft } from "../data/making";
+import type { Draft } from "../data/draft";
+import { problem } from "../data/making";
 import { changed } from "./Composer";
 
 interface Props {

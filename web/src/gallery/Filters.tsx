@@ -1,7 +1,7 @@
 // Which images are listed.
 import { Calendar, CheckSquare, Database, Heart, Images, Trash2, X } from "lucide-preact";
 import { address, go, isPlain, link, type Address } from "../data/address";
-import { DAY } from "../data/format";
+import { dayName, dayOf, isUtc } from "../data/days";
 import { datasetOf, datasets } from "../data/shelves";
 import { selecting, touching } from "../data/selection";
 import { Export } from "./Export";
@@ -16,13 +16,13 @@ const STATUSES = [
 
 const SHELVES = [
   { label: "All", icon: Images, to: { favorite: "", status: "" } },
-  { label: "Favourites", icon: Heart, to: { favorite: "true", status: "" } },
+  { label: "Favorites", icon: Heart, to: { favorite: "true", status: "" } },
   { label: "Trash", icon: Trash2, to: { favorite: "", status: "deleted", q: "" } },
 ];
 
 export function Filters() {
   const at = address.value;
-  const shelf = at.favorite ? "Favourites" : at.status === "deleted" ? "Trash" : "All";
+  const shelf = at.favorite ? "Favorites" : at.status === "deleted" ? "Trash" : "All";
   return (
     <div class="filters" role="group" aria-label="Filters">
       <nav class="shelves" aria-label="Shelves">
@@ -50,20 +50,20 @@ export function Filters() {
       </label>
       <label class={at.to ? "chip on" : "chip"} title="Jump to a date">
         <Calendar size={14} aria-hidden="true" />
-        <span>{at.to ? "Until" : "Jump to"}</span>
+        <span>{at.to ? `Until${isUtc(at.to) ? " (UTC)" : ""}` : "Jump to"}</span>
         <input
           type="date"
-          value={at.to ?? ""}
+          value={inputOf(at.to)}
           min="2000-01-01"
-          max={new Date().toISOString().slice(0, 10)}
+          max={dayOf(new Date())}
           aria-label="Jump to a date"
           onChange={(event) => jump(event.currentTarget)}
-          onBlur={(event) => (event.currentTarget.value = at.to ?? "")}
+          onBlur={(event) => (event.currentTarget.value = inputOf(at.to))}
         />
       </label>
       {at.from && (
         <button type="button" class="chip on" onClick={() => go({ from: "" })}>
-          From {DAY.format(new Date(`${at.from}T12:00:00`))} <X size={14} aria-label="Remove" />
+          From {dayName(at.from)} <X size={14} aria-label="Remove" />
         </button>
       )}
       {at.to && (
@@ -95,10 +95,13 @@ export function Filters() {
   );
 }
 
+const inputOf = (day = ""): string => day.slice(0, 10);
+
 /** Every digit that is typed is a change; those of a year that is not complete are before the first date allowed. */
 function jump({ value, validity }: HTMLInputElement): void {
-  const { to } = address.value;
-  if (validity.valid && value !== (to ?? "")) go({ to: value }, to ? "replace" : "push");
+  const { from, to } = address.value;
+  if (!validity.valid || value === inputOf(to)) return;
+  go({ to: value, ...(value && from && value < inputOf(from) && { from: "" }) }, to ? "replace" : "push");
 }
 
 function Shelf({ to, here, children }: { to: Address; here: boolean; children: preact.ComponentChildren }) {

@@ -7,8 +7,8 @@ const KEYS = [
   ["Enter", "Generate; open an image"],
   ["← ↑ ↓ →", "Go from image to image"],
   ["x, Space", "Select; with Shift, all between"],
-  ["Ctrl A", "Select all that is loaded"],
-  ["Esc", "Close; give up the selection"],
+  ["Ctrl A", "Select all loaded images"],
+  ["Esc", "Close; clear the selection"],
   ["?", "This list"],
 ] as const;
 

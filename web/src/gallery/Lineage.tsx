@@ -3,6 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { address, go, isPlain, link } from "../data/address";
 import { get } from "../data/api";
 import { images } from "../data/images";
+import { Thumb } from "./Thumb";
 import type { Image, Lineage as Family, LineageNode } from "../schema";
 
 export function Lineage({ image }: { image: Image }) {
@@ -47,7 +48,7 @@ function Member({ node, isHere }: { node: LineageNode; isHere: boolean }) {
   const changed = node.changed.map((name) => name.replaceAll("_", " ")).join(", ");
   return (
     <a href={link({ ...address.value, image: node.id })} aria-current={isHere ? "true" : undefined} onClick={open}>
-      {node.thumbnail_url && <img src={node.thumbnail_url} alt="" />}
+      <Thumb of={node} />
       <span>
         {node.prompt_start}
         <small>{node.parent_id ? (changed ? `other ${changed}` : "as it was") : "the first"}</small>

@@ -1,5 +1,6 @@
+import { draft, type Draft } from "../data/draft";
 import { ratio } from "../data/format";
-import { change, draft, type Draft } from "../data/making";
+import { change } from "../data/making";
 import { Menu } from "../ui/Menu";
 import { changed } from "./Composer";
 

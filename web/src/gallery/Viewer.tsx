@@ -1,9 +1,11 @@
 // One image, large, with all that is known of how it came to be.
-import { ChevronLeft, ChevronRight, Download } from "lucide-preact";
+import { ChevronLeft, ChevronRight, Download, ImageOff, RotateCw } from "lucide-preact";
+import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { address, close, go } from "../data/address";
 import { get, words } from "../data/api";
 import { images, more } from "../data/images";
+import { reload, retries, sightOf, wordsFor } from "../data/pictures";
 import type { Image } from "../schema";
 import { Dialog } from "../ui/Dialog";
 import { Actions } from "./Actions";
@@ -70,7 +72,7 @@ export function Viewer() {
         <aside class="about" aria-label="How it came to be" onKeyDown={keys}>
           <Prompt key={image.id} text={image.prompt} />
           <div class="acts">
-            {image.image_url && (
+            {image.image_url && sightOf(image) === "picture" && (
               <a
                 class="button"
                 href={image.image_url}
@@ -108,21 +110,39 @@ function Prompt({ text }: { text: string }) {
 
 function Picture({ image }: { image: Image }) {
   const [loaded, setLoaded] = useState("");
-  if (!image.image_url || image.deleted_at) {
-    return <p class="absent">{image.error ?? (image.deleted_at ? "This image is in the trash." : image.status)}</p>;
+  const [lost, setLost] = useState("");
+  const attempt = `${retries.value} ${image.image_url}`;
+  if (sightOf(image) !== "picture") return <Absent>{image.error ?? wordsFor(image)}</Absent>;
+  if (lost === attempt) {
+    return (
+      <Absent>
+        The picture could not be loaded
+        <button type="button" class="button" onClick={() => void reload(image.id).then(() => setLost(""))}>
+          <RotateCw size={16} aria-hidden="true" /> Retry
+        </button>
+      </Absent>
+    );
   }
   return (
     <div class="frame" style={{ aspectRatio: String(shapeOf(image)), "--shape": String(shapeOf(image)) }}>
       {image.thumbnail_url && loaded !== image.id && <img class="rough" src={image.thumbnail_url} alt="" />}
       <img
-        key={image.id}
-        src={image.image_url}
+        key={attempt}
+        src={image.image_url!}
         alt={image.prompt}
         width={image.width ?? undefined}
         height={image.height ?? undefined}
         class={loaded === image.id ? "seen" : ""}
         onLoad={() => setLoaded(image.id)}
+        onError={() => setLost(attempt)}
       />
     </div>
   );
 }
+
+const Absent = ({ children }: { children: ComponentChildren }) => (
+  <div class="absent" role="status">
+    <ImageOff size={32} aria-hidden="true" />
+    {children}
+  </div>
+);

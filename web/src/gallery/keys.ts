@@ -36,8 +36,9 @@ export function handle(event: KeyboardEvent, beside: Beside): void {
 /** Keys anywhere, while nobody types. */
 export function everywhere(event: KeyboardEvent): void {
   const target = event.target as HTMLElement;
+  if (document.querySelector("dialog[open]")) return;
   if (event.defaultPrevented || event.metaKey || event.ctrlKey || event.altKey) return;
-  if (event.key === "Escape" && selecting.value && !document.querySelector("dialog[open]")) return pickNone();
+  if (event.key === "Escape" && selecting.value) return pickNone();
   if (target.closest("input, textarea, select, dialog")) return;
   const acts: Record<string, () => void> = {
     "/": () => document.getElementById("search")?.focus(),

@@ -1,5 +1,6 @@
 // Justified rows: every picture whole, every row as wide as the page, each month under its name.
 import { month, ratio } from "../data/format";
+import { sightOf } from "../data/pictures";
 import type { Image } from "../schema";
 
 export interface Box {
@@ -23,6 +24,7 @@ export interface Layout {
 const TITLE = 52; // pixels
 const WIDEST = 3;
 const NARROWEST = 0.45;
+const READABLE = 4 / 3; // of a tile with words in place of a picture
 
 /** Where each image goes. Costs a few milliseconds for 10,000 of them; all sizes are in pixels. */
 export function justified(images: Image[], width: number, target: number, gap: number, titled: boolean): Layout {
@@ -58,7 +60,8 @@ export function justified(images: Image[], width: number, target: number, gap: n
       top += TITLE;
       title = name;
     }
-    const shape = Math.min(WIDEST, Math.max(NARROWEST, shapeOf(image)));
+    const isShaped = ["picture", "pending"].includes(sightOf(image));
+    const shape = isShaped ? Math.min(WIDEST, Math.max(NARROWEST, shapeOf(image))) : READABLE;
     waiting.push({ index, ratio: shape });
     sum += shape;
     if (sum * target + gap * (waiting.length - 1) >= width) flush(true);

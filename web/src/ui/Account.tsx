@@ -1,18 +1,18 @@
-// Signing in and out: at the issuer, or with a token from anywhere.
-import { CircleUser, LogIn, LogOut, UserX } from "lucide-preact";
-import { useEffect, useState } from "preact/hooks";
-import { words } from "../data/api";
-import { fetchConfig } from "../data/config";
-import { paste, session, signOut } from "../data/session";
+// Who is signed in, and what they can do with their account.
+import { CircleUser, LogOut, UserX } from "lucide-preact";
+import { session, signOut } from "../data/session";
 import { tell } from "../data/toasts";
 import { erase, Erasure } from "./Erasure";
 import { Menu } from "./Menu";
+import { SessionEnd } from "./SessionEnd";
+import { SignIn } from "./SignIn";
 
 export function Account() {
   return (
     <>
       <Who />
       <Erasure />
+      <SessionEnd />
     </>
   );
 }
@@ -22,7 +22,7 @@ function Who() {
   if (!who) {
     return (
       <Menu label="Sign in" kind="button quiet" button={<span>Sign in</span>}>
-        {(close) => <SignIn close={close} />}
+        {(close) => <Anonymous close={close} />}
       </Menu>
     );
   }
@@ -58,46 +58,16 @@ function Who() {
   );
 }
 
-function SignIn({ close }: { close: () => void }) {
-  const [issuer, setIssuer] = useState("");
-  const [fault, setFault] = useState("");
-  useEffect(() => {
-    fetchConfig().then((config) => config.client_id && setIssuer(new URL(config.issuer).host), () => undefined);
-  }, []);
-  const leave = async () => {
-    try {
-      await (await import("../data/oidc")).signIn();
-    } catch (error) {
-      setFault(`${issuer} cannot be reached: ${words(error)}`);
-    }
-  };
-  const submit = (event: SubmitEvent) => {
-    event.preventDefault();
-    try {
-      paste(String(new FormData(event.currentTarget as HTMLFormElement).get("token")));
-      close();
-      tell("You are signed in.");
-    } catch (error) {
-      setFault(words(error));
-    }
+function Anonymous({ close }: { close: () => void }) {
+  const done = () => {
+    close();
+    tell("You are signed in.");
   };
   return (
     <div class="account">
-      <p class="note">Without an account, you see the images that belong to nobody.</p>
-      {issuer && (
-        <button type="button" class="button primary wide" onClick={() => void leave()}>
-          <LogIn size={16} /> Sign in with your account
-        </button>
-      )}
-      <form onSubmit={submit}>
-        <label class="field">
-          <span>{issuer ? "Or with a token" : "With a token"}</span>
-          <textarea name="token" rows={3} required spellcheck={false} autocomplete="off" placeholder="eyJ…" />
-        </label>
-        {fault && <p class="fault" role="alert">{fault}</p>}
-        <button type="submit" class="button wide">Use this token</button>
-      </form>
-      <p class="note">It is kept in this tab only.</p>
+      <p class="note">Without an account, you see the images that belong to no account.</p>
+      <SignIn onDone={done} />
+      <p class="note">A session stays in this tab only.</p>
     </div>
   );
 }

@@ -7,7 +7,8 @@ import { dialogs, Toasts } from "./Toasts";
 interface Props {
   label: string;
   kind: string;
-  onClose: () => void;
+  /** What leaves it; a dialog without it is left by what is in it, and stays on top of every other. */
+  onClose?: () => void;
   /** The id of what gets the focus afterwards, if it is not what had it before. */
   back?: string;
   children: ComponentChildren;
@@ -27,6 +28,13 @@ export function Dialog({ label, kind, onClose, back, children }: Props) {
       if (to.current) document.getElementById(to.current)?.focus();
     };
   }, []);
+  const isBelow = !onClose && dialogs.value.includes(me) && dialogs.value.at(-1) !== me;
+  useLayoutEffect(() => {
+    if (!isBelow) return;
+    dialog.current?.close();
+    dialog.current?.showModal();
+    dialogs.value = [...dialogs.value.filter((one) => one !== me), me];
+  }, [isBelow]);
   return (
     <dialog
       ref={dialog}
@@ -35,18 +43,20 @@ export function Dialog({ label, kind, onClose, back, children }: Props) {
       onCancel={(event) => {
         if (event.target !== dialog.current) return; // a file chooser's bubbles
         event.preventDefault();
-        onClose();
+        onClose?.();
       }}
       onKeyDown={(event) => {
         if (event.key !== "Escape" || event.isComposing) return;
         event.preventDefault(); // of a second Escape in a row the browser would not ask
-        onClose();
+        onClose?.();
       }}
-      onMouseDown={(event) => event.target === dialog.current && onClose()}
+      onMouseDown={(event) => event.target === dialog.current && onClose?.()}
     >
-      <button type="button" class="icon close" aria-label="Close" onClick={onClose}>
-        <X size={20} />
-      </button>
+      {onClose && (
+        <button type="button" class="icon close" aria-label="Close" onClick={onClose}>
+          <X size={20} />
+        </button>
+      )}
       {children}
       <Toasts dialog={me} />
     </dialog>

@@ -3,7 +3,7 @@ import { signal } from "@preact/signals";
 import { words } from "../data/api";
 import { count } from "../data/format";
 import { followed, started } from "../data/jobs";
-import { signOut } from "../data/session";
+import { CallerChanged, onCallerChange, signOut } from "../data/session";
 import type { Job } from "../schema";
 import { Dialog } from "./Dialog";
 
@@ -13,8 +13,9 @@ interface Erased {
 }
 
 const erased = signal<Erased | null>(null);
+onCallerChange(() => (erased.value = null));
 
-/** Everything of this user goes: images, datasets, favourites. */
+/** Everything of this user goes: images, datasets, favorites. */
 export async function erase(): Promise<void> {
   if (!confirm("Delete all your images and datasets, for good? Nobody can bring them back.")) return;
   let job: Job | null = null;
@@ -26,7 +27,7 @@ export async function erase(): Promise<void> {
     job = await followed(job);
     show({});
   } catch (error) {
-    show({ fault: words(error) });
+    if (!(error instanceof CallerChanged)) show({ fault: words(error) });
   }
 }
 
