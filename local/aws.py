@@ -1,16 +1,18 @@
 """The emulator's account, and boto3 as its client."""
 
 import os
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.loaders import create_loader
+from botocore.session import Session
 
 from local.credentials import Credentials
 
-__all__ = ["ACCOUNT", "REGION", "BotoCoreError", "ClientError", "client", "environment", "isolate", "session"]
+__all__ = ["ACCOUNT", "REGION", "BotoCoreError", "ClientError", "client", "close", "environment", "isolate", "session"]
 
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
@@ -39,14 +41,32 @@ def isolate() -> None:
     os.environ["no_proxy"] = os.environ["NO_PROXY"] = direct
 
 
-@cache
+# Descriptions of the services, some megabytes each, which every session reads from here.
+_descriptions = create_loader()
+_clients: dict[str, dict[tuple[Credentials, str], Any]] = {}
+
+
+@lru_cache(maxsize=4)
 def session(credentials: Credentials) -> Any:
     """The account's root user."""
-    return boto3.Session(credentials.access_key_id, credentials.secret_access_key, region_name=REGION)
+    core = Session()
+    core.register_component("data_loader", _descriptions)
+    return boto3.Session(
+        credentials.access_key_id, credentials.secret_access_key, region_name=REGION, botocore_session=core
+    )
 
 
-@cache
 def client(endpoint: str, credentials: Credentials, service: str) -> Any:
     """A client of one service, made once. It never retries: the emulator answers, or it is gone."""
-    config = Config(retries={"total_max_attempts": 1}, proxies={})
-    return session(credentials).client(service, endpoint_url=endpoint, config=config)
+    clients = _clients.setdefault(endpoint, {})
+    key = (credentials, service)
+    if key not in clients:
+        config = Config(retries={"total_max_attempts": 1}, proxies={})
+        clients[key] = session(credentials).client(service, endpoint_url=endpoint, config=config)
+    return clients[key]
+
+
+def close(endpoint: str) -> None:
+    """Closes the clients of an emulator that has stopped."""
+    for one in _clients.pop(endpoint, {}).values():
+        one.close()

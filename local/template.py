@@ -11,6 +11,7 @@ import json
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -86,10 +87,16 @@ def _parsed(file: Path) -> Template:
 
 def transformed(template: Template, parameters: dict[str, str]) -> Template:
     """What CloudFormation makes of the template before it creates anything."""
-    translator = Translator({}, Parser(), boto_session=boto3.Session(region_name=REGION))
-    expanded: Template = translator.translate(template, parameters)
-    translator.metrics.publish()  # it complains on standard error otherwise
+    expanded: Template = json.loads(_transformed(json.dumps(template), json.dumps(parameters)))
     return expanded
+
+
+@lru_cache(maxsize=16)
+def _transformed(template: str, parameters: str) -> str:
+    translator = Translator({}, Parser(), boto_session=boto3.Session(region_name=REGION))
+    expanded = translator.translate(json.loads(template), json.loads(parameters))
+    translator.metrics.publish()  # it complains on standard error otherwise
+    return json.dumps(expanded)
 
 
 def _without_layers(template: Template) -> None:

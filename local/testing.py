@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local import template
-from local.aws import isolate
+from local.aws import close, isolate
 from local.emulator.launch import emulator
 from local.folder import Folder
 from local.stack import Stack, deploy
 
-READY_WITHIN = 60.0  # seconds
-STOPPED_WITHIN = 30.0  # seconds
+READY_WITHIN = 180.0  # seconds, which only a failing start takes
+STOPPED_WITHIN = 120.0  # seconds, which only a failing stop takes
 
 
 @contextlib.contextmanager
@@ -64,6 +64,8 @@ def running(data: Path, environment: Mapping[str, str] | None = None) -> Iterato
     finally:
         process.terminate()
         process.wait(STOPPED_WITHIN)
+        if runtime := Folder(data).runtime:
+            close(runtime.endpoint)
 
 
 def _ready(process: subprocess.Popen[str], log: Path) -> str:

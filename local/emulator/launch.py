@@ -15,7 +15,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import IO
 
-from local.aws import BotoCoreError, environment
+from local.aws import BotoCoreError, close, environment
 from local.credentials import Credentials, read_or_create
 from local.folder import make_private
 from local.problem import ProblemError
@@ -85,6 +85,7 @@ def _started(data: Path, port: int, lock: IO[str]) -> Iterator[Emulator]:
             raise
         raise machine.ended() from error
     finally:
+        close(endpoint)
         _stop(process)
         shutil.rmtree(temporary, ignore_errors=True)
 
