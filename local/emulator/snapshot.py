@@ -27,6 +27,7 @@ from local.problem import ProblemError
 State = dict[str, Any]
 
 KEPT_LOG_STREAMS = 200
+STALE_SAVES = 3  # for which the stacks are read again after a request: a deployment goes on after its answer
 
 
 class DamagedSnapshotError(ProblemError):
@@ -79,6 +80,9 @@ class Snapshot:
         self._saved_keys = saved.keys
         self._restored = saved.services
         self.exists = bool(saved.services)
+        # The stacks are most of the state and change only by requests: their text is kept until the next one.
+        self._stacks, self._stacks_stale = "", STALE_SAVES
+        self._requested, cloudformation.handle_request = cloudformation.handle_request, self._stacks_requested
         # Code that no function uses is removed after the file that names it is replaced, and not before.
         self._prune, self._used = lambda_svc._prune_orphan_code_blobs, set[str]()
         lambda_svc._prune_orphan_code_blobs = self._note_used
@@ -98,14 +102,29 @@ class Snapshot:
         """Writes the file when anything differs from what it holds; a failed or unfinished deployment never."""
         if not _settled():
             return
-        states = {name: _LEAN.get(name, get)() for name, get in services.items()}
-        text = json.dumps({name: state for name, state in states.items() if state}, default=_json_default)
+        texts = {name: self._text(name, get) for name, get in services.items()}
+        text = "{" + ", ".join(f'"{name}": {text}' for name, text in texts.items() if text) + "}"
         if text == self._saved and self._saved_keys.keys() == set(_key_files(self._keys)):
             return
         try:
             self._write(text)
         except OSError as error:
             self._disk.failed(error, self, lambda: self._write(text))
+
+    def _text(self, name: str, get: Callable[[], State | None]) -> str:
+        if name == "cloudformation" and not self._stacks_stale:
+            return self._stacks
+        state = _LEAN.get(name, get)()
+        text = json.dumps(state, default=_json_default) if state else ""
+        if name == "cloudformation":
+            self._stacks, self._stacks_stale = text, self._stacks_stale - 1
+        return text
+
+    async def _stacks_requested(self, *request: Any) -> Any:
+        try:
+            return await self._requested(*request)
+        finally:
+            self._stacks_stale = STALE_SAVES
 
     def _note_used(self, used: set[str]) -> None:
         self._used = used
