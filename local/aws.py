@@ -61,7 +61,8 @@ def client(endpoint: str, credentials: Credentials, service: str) -> Any:
     clients = _clients.setdefault(endpoint, {})
     key = (credentials, service)
     if key not in clients:
-        config = Config(retries={"total_max_attempts": 1}, proxies={})
+        version = "s3v4" if service == "s3" else None  # S3 addresses are signed by version 2 otherwise
+        config = Config(retries={"total_max_attempts": 1}, proxies={}, signature_version=version)
         clients[key] = session(credentials).client(service, endpoint_url=endpoint, config=config)
     return clients[key]
 

@@ -23,7 +23,7 @@ import orjson
 from imagetrail import http as api
 from imagetrail import openapi_document
 from imagetrail.errors import ImagetrailError, Malformed, MethodNotAllowed, NotFound, TooLarge, Unavailable
-from local import site
+from local import sign_in, site
 from local.cors import Cors
 from local.emulator.headers import DISK, TOKEN
 from local.origins import check_host, check_origin
@@ -64,7 +64,6 @@ _SAID_OF_PIXELS = frozenset(
     {"accept-ranges", "cache-control", "content-disposition", "content-range", "content-type", "etag", "last-modified"}
 )
 _VIEWER_HOST = "x-viewer-host"
-_SIGN_IN = frozenset({"/login", "/logout", "/oauth2/authorize", "/oauth2/login", "/oauth2/token", "/oauth2/userInfo"})
 _ASKED_OF_USER_POOL = frozenset({"accept", "authorization", "content-type", "cookie", "host"})
 _SAID_OF_USER_POOL = frozenset({"cache-control", "content-type", "location", "set-cookie", "www-authenticate"})
 _SIGN_IN_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
@@ -143,7 +142,7 @@ class FrontDoor:
             return await self._call(request)
         if self._is_signed(request):
             return await self._object(request)
-        if request.path in _SIGN_IN or request.path.startswith(f"/{self.stack.outputs['UserPoolId']}/.well-known/"):
+        if sign_in.is_path(request.path):
             return await self._user_pool(request)
         if request.method not in ("GET", "HEAD"):
             raise MethodNotAllowed("This can only be read.", headers={"allow": "GET, HEAD"})
@@ -175,7 +174,8 @@ class FrontDoor:
         """Whether this is for the bucket to judge: an uploaded form, or a read of a reference image or an export."""
         bucket = f"/{self.stack.outputs['Bucket']}"
         if request.method == "POST":
-            return request.path == bucket and request.header("content-type").startswith("multipart/form-data")
+            is_form = request.header("content-type").startswith("multipart/form-data")
+            return is_form and request.path == bucket and not request.query
         read = request.method in ("GET", "HEAD") and "X-Amz-Signature=" in request.query
         return read and request.path.startswith((f"{bucket}/references/", f"{bucket}/exports/"))
 
@@ -186,8 +186,16 @@ class FrontDoor:
         return reply._replace(headers=[(name, value) for name, value in reply.headers if name in said])
 
     async def _user_pool(self, request: Request) -> Reply:
+        methods, method = sign_in.allowed_methods(request.path), request.method
+        if method == "HEAD":
+            method = "GET"  # whose body is not sent on
+        if method not in methods:
+            raise MethodNotAllowed(f"Send {' or '.join(methods)}.", headers={"allow": ", ".join(methods)})
+        content_type, authorization = request.header("content-type"), request.header("authorization")
+        if not sign_in.is_plain(authorization, request.query, content_type, request.body):
+            raise Malformed("This is no request of a sign-in.")
         headers = [(name, value) for name, value in request.headers if name in _ASKED_OF_USER_POOL]
-        reply = await self._ask(request.method, request.target, headers, request.body)
+        reply = await self._ask(method, request.target, headers, request.body)
         said = [(name, value) for name, value in reply.headers if name in _SAID_OF_USER_POOL]
         return reply._replace(headers=[*said, ("content-security-policy", _SIGN_IN_POLICY)])
 

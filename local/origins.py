@@ -17,7 +17,7 @@ _OWN_SITES = frozenset({"", "same-origin", "none"})
 def check_host(host: str, public_url: str) -> None:
     """Raises Forbidden for a Host that is neither loopback nor the host of `public_url`."""
     try:
-        name = urlsplit(f"//{host}").hostname
+        name = None if "@" in host else urlsplit(f"//{host}").hostname
     except ValueError:
         name = None
     if name not in _LOOPBACK and host.lower() != urlsplit(public_url).netloc.lower():

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from imagetrail.errors import TooLarge
+from imagetrail.errors import Malformed, TooLarge
 from local.upstream import Headers
 
 MAX_BODY = 10 * 1024 * 1024  # bytes, API Gateway's limit
@@ -39,7 +39,7 @@ class Request:
 async def read(scope: Mapping[str, Any], receive: Any) -> Request:
     """The whole request. A body over the limit is read to its end, so that the client can read the answer.
 
-    Raises DisconnectedError, and TooLarge.
+    Raises DisconnectedError, Malformed and TooLarge.
     """
     parts, size, more = [], 0, True
     while more:
@@ -62,7 +62,10 @@ async def read(scope: Mapping[str, Any], receive: Any) -> Request:
 
 def _origin_form(target: str, headers: Headers) -> tuple[str, Headers]:
     """The path of an absolute-form target, whose authority replaces the Host header (RFC 9112, 3.2.2)."""
-    parts = urlsplit(target)
+    try:
+        parts = urlsplit(target)
+    except ValueError:
+        raise Malformed("The target of the request is no address.") from None
     if parts.scheme != "http" or not parts.netloc:
         return target, headers
     others = [header for header in headers if header[0] != "host"]

@@ -4,11 +4,12 @@ The emulator itself checks no signature of its root key, answers internal paths 
 and lets every origin read its answers. So each request is checked here, before the emulator sees it:
 
 - its path is not one of the emulator's own (`/_ministack/…`, `/_localstack/…`, `/_aws/…`, `/health`);
-- it carries the front door's token, or
-- its Host is this machine's loopback, which a rebound DNS name is not, it bears none of the headers by which
-  a browser marks the request of a page, and its SigV4 signature is valid.
+- its Host is this machine's loopback, which a rebound DNS name is not, and it bears none of the headers by which
+  a browser marks the request of a page, or it carries the front door's token;
+- its SigV4 signature is valid.
 
-The front door alone reaches what AWS serves unsigned: the HTTP API, the user pool's pages and upload forms.
+The front door alone reaches what AWS serves unsigned: the HTTP API, sign-in at the user pool, and upload forms, whose
+signature S3 checks.
 """
 
 import hmac
@@ -25,6 +26,7 @@ from ministack.core import iam_evaluator, sigv4
 from ministack.core.iam_evaluator import CredentialResolutionError
 from ministack.services import s3
 
+from local import sign_in
 from local.emulator.context import Context
 from local.emulator.headers import DISK, TOKEN
 from local.emulator.patches.root_key import signed_form
@@ -39,6 +41,7 @@ _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _OF_BROWSERS = frozenset({"origin", "sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest"})
 _INTERNAL = ("/_", "/health", "/ready")
 _KEYS = "/.well-known/jwks.json"
+_MAX_BODY = 256 * 1024 * 1024  # bytes
 _READS = ("Get", "List", "Describe", "Query", "Scan", "BatchGet", "TransactGet")
 
 
@@ -70,8 +73,10 @@ class Guard:
             await send({"type": "websocket.close", "code": 1008})
         elif scope["type"] == "http":
             try:
+                headers = _joined(scope["headers"])
+                is_front_door = self._check_sender(scope, headers)
                 body = await _whole_body(receive)
-                self._check(scope, body)
+                self._check_signature(scope, headers, body, is_front_door=is_front_door)
                 if self.context.disk.is_full and _writes(scope, body):
                     raise _disk_full()
             except Refusal as refusal:
@@ -97,36 +102,32 @@ class Guard:
 
         return checked
 
-    def _check(self, scope: Scope, body: bytes) -> None:
-        """Raises Refusal."""
-        headers = _joined(scope["headers"])
-        path = scope["path"]
-        if path.startswith(_INTERNAL):
+    def _check_sender(self, scope: Scope, headers: Mapping[str, str]) -> bool:
+        """Whether the front door sent this. Raises Refusal for a page, and for who has no key."""
+        if scope["path"].startswith(_INTERNAL):
             raise Refusal(404, "There is no such path.")
         token = headers.get(TOKEN, "")
-        signed_form.set(False)
         if hmac.compare_digest(token.encode(), self.context.credentials.gateway_token.encode()):
-            if headers.get("content-type", "").startswith("multipart/form-data") and path.count("/") == 1:
-                _check_form(headers["content-type"], body)
-            return
+            return True
         if not _OF_BROWSERS.isdisjoint(headers):
             raise Refusal(403, "Requests of web pages are refused.")
         if _hostname(headers.get("host", "")) not in _LOOPBACK:
             raise Refusal(403, "The Host is not this machine's loopback address.")
-        if scope["method"] == "GET" and path.endswith(_KEYS) and path.count("/") == 3:
-            return  # public keys of a user pool, which functions fetch unsigned
-        self._check_signature(scope, headers, body)
+        if not _is_public_keys(scope):
+            self._credential(scope, headers)
+        return False
 
-    def _check_signature(self, scope: Scope, headers: Mapping[str, str], body: bytes) -> None:
-        query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-        in_header = headers.get("authorization", "").startswith("AWS4-HMAC-SHA256 ")
-        signature = sigv4.parse_header_signature(headers) if in_header else sigv4.parse_query_signature(query)
-        if isinstance(signature, tuple):
-            raise Refusal(403, "The request is not signed with AWS Signature Version 4.")
-        token = headers.get("x-amz-security-token", "") or query.get("X-Amz-Security-Token", [""])[0]
-        credential = iam_evaluator.resolve_credential(signature.access_key_id, self.account, token)
-        if isinstance(credential, CredentialResolutionError):
-            raise Refusal(403, "The access key is not one of this data folder.")
+    def _check_signature(self, scope: Scope, headers: Mapping[str, str], body: bytes, *, is_front_door: bool) -> None:
+        """Raises Refusal."""
+        signed_form.set(False)
+        if _is_public_keys(scope) or (is_front_door and _is_unsigned(scope, headers, body)):
+            return
+        if is_front_door and _is_form(scope, headers):
+            _check_form(headers["content-type"], body)
+            return
+        if is_front_door and scope["method"] not in ("GET", "HEAD"):
+            raise Refusal(403, "The front door sends no such request.")
+        signature, credential, query, in_header = self._credential(scope, headers)
         if in_header:
             failure = sigv4.request_time_failure(signature)
         else:
@@ -143,6 +144,51 @@ class Guard:
         )
         if failure:
             raise Refusal(403, f"{failure[0]}: the signature does not match this request or has expired.")
+
+    def _credential(self, scope: Scope, headers: Mapping[str, str]) -> tuple[Any, Any, dict[str, list[str]], bool]:
+        """The parsed signature, the credential that it names, the query, and whether a header holds it."""
+        query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        in_header = headers.get("authorization", "").startswith("AWS4-HMAC-SHA256 ")
+        signature = sigv4.parse_header_signature(headers) if in_header else sigv4.parse_query_signature(query)
+        if isinstance(signature, tuple):
+            raise Refusal(403, "The request is not signed with AWS Signature Version 4.")
+        token = headers.get("x-amz-security-token", "") or query.get("X-Amz-Security-Token", [""])[0]
+        credential = iam_evaluator.resolve_credential(signature.access_key_id, self.account, token)
+        if isinstance(credential, CredentialResolutionError):
+            raise Refusal(403, "The access key is not one of this data folder.")
+        return signature, credential, query, in_header
+
+
+def _is_public_keys(scope: Scope) -> bool:
+    """Whether this reads the public keys of a user pool, which functions fetch unsigned."""
+    path: str = scope["path"]
+    return scope["method"] == "GET" and path.endswith(_KEYS) and path.count("/") == 3
+
+
+def _is_unsigned(scope: Scope, headers: Mapping[str, str], body: bytes) -> bool:
+    """Whether this is a call of the HTTP API, or part of signing in."""
+    if headers.get("host", "").endswith(".execute-api.localhost"):
+        return True
+    return (
+        sign_in.is_path(scope["path"])
+        and scope["method"] in sign_in.allowed_methods(scope["path"])
+        and sign_in.is_plain(
+            headers.get("authorization", ""),
+            scope["query_string"].decode("latin-1"),
+            headers.get("content-type", ""),
+            body,
+        )
+    )
+
+
+def _is_form(scope: Scope, headers: Mapping[str, str]) -> bool:
+    """Whether this uploads a form to a bucket."""
+    return (
+        scope["method"] == "POST"
+        and not scope["query_string"]
+        and scope["path"].removeprefix("/") in s3._buckets
+        and headers.get("content-type", "").startswith("multipart/form-data")
+    )
 
 
 def _disk_full() -> Refusal:
@@ -172,7 +218,7 @@ def _check_form(content_type: str, body: bytes) -> None:
 
 def _hostname(host: str) -> str | None:
     try:
-        return urlsplit(f"//{host}").hostname
+        return None if "@" in host else urlsplit(f"//{host}").hostname
     except ValueError:
         return None
 
@@ -201,13 +247,16 @@ def _forwarded(scope: Scope) -> Scope:
 
 
 async def _whole_body(receive: Receive) -> bytes:
-    """Raises ConnectionAbortedError when the client leaves before it has sent what it announced."""
-    parts, more = [], True
+    """Raises ConnectionAbortedError when the client leaves before it has sent what it announced, and Refusal."""
+    parts, size, more = [], 0, True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ConnectionAbortedError
         parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > _MAX_BODY:
+            raise Refusal(413, f"A request may have {_MAX_BODY} bytes.")
         more = message.get("more_body", False)
     return b"".join(parts)
 
@@ -227,7 +276,7 @@ async def _refuse(scope: Scope, send: Send, refusal: Refusal) -> None:
     error = f"<Error><Code>{refusal.code}</Code><Message>{refusal.message}</Message></Error>"
     if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         kind, body = b"text/xml", f"<ErrorResponse>{error}</ErrorResponse>".encode()
-    elif "/s3/aws4_request" in headers.get("authorization", ""):
+    elif "/s3/aws4_request" in headers.get("authorization", "") or b"%2Fs3%2Faws4_request" in scope["query_string"]:
         kind, body = b"application/xml", error.encode()
     else:
         kind = b"application/json"

@@ -99,6 +99,32 @@ def test_pixels_are_served_as_they_are_stored(door: Door) -> None:
     assert door.ask("GET", "/images/a.png", {"range": "bytes=99-"}).status == 416
 
 
+def test_no_request_reaches_another_service_by_way_of_sign_in_or_a_form(door: Door, service: Service) -> None:
+    """As another user of the machine would try: without an account, and without a browser."""
+    iam, bucket = service.stack.client("iam"), service.stack.outputs["Bucket"]
+    fields = "".join(
+        f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\nx\r\n'
+        for name in ("key", "policy", "x-amz-credential", "x-amz-signature")
+    )
+    form = f"<Delete><Object><Key>images/a.png</Key></Object><X><![CDATA[\r\n{fields}--b--\r\n]]></X></Delete>".encode()
+    multipart = {"authorization": "Bearer x", "content-type": "multipart/form-data; boundary=b"}
+    create = "Action=CreateUser&UserName=intruder&Version=2010-05-08"
+    key = f"X-Amz-Credential={service.stack.credentials.access_key_id}%2F20260101%2Fus-east-1%2Fiam%2Faws4_request"
+    for method, target, headers, body in (
+        ("POST", f"/logout?{create}", multipart, form),
+        ("POST", f"/login?{create}", multipart, form),
+        ("GET", f"/logout?{create}&{key}", {"authorization": "Bearer x"}, b""),
+        ("GET", f"/oauth2/authorize?{create}&{key}", {"authorization": "Bearer x"}, b""),
+        ("POST", "/oauth2/token", {"content-type": "application/x-www-form-urlencoded"}, f"{create}&{key}".encode()),
+        ("POST", f"/{bucket}?delete", multipart, form),
+        ("POST", f"/{bucket}", multipart, form),
+    ):
+        assert door.ask(method, target, headers, body).status in (400, 403, 405)
+    assert "intruder" not in [user["UserName"] for user in iam.list_users()["Users"]]
+    assert door.ask("GET", "/images/a.png").body == PIXELS
+    assert door.ask("GET", "http://[", {"host": "localhost"}).code == "malformed_request"
+
+
 @pytest.mark.parametrize(
     "target",
     [

@@ -10,7 +10,7 @@ from botocore.auth import S3SigV4QueryAuth, SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as Signer
 from ministack.core import iam_evaluator
-from ministack.services import sts
+from ministack.services import s3, sts
 
 from local.aws import ACCOUNT, REGION
 from local.credentials import Credentials
@@ -21,6 +21,7 @@ from local.emulator.patches import root_key
 
 OWN = Credentials("AKIAAAAAAAAAAAAAAAAA", "a secret of this folder")
 ENDPOINT = "http://127.0.0.1:4566"
+UNREAD = b"a body that must not be read"
 
 
 class RoomyDisk(Disk):
@@ -58,6 +59,7 @@ def status(
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
     async def receive() -> dict[str, Any]:
+        assert body is not UNREAD, "read"
         return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(message: Any) -> None:
@@ -154,7 +156,10 @@ def test_pages_are_refused_even_when_they_sign(headers: dict[str, str]) -> None:
     assert status(headers=signed() | headers, body=b"{}") == 403
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:4566", "127.0.0.1.evil.example", "evil.localhost", ""])
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "evil.example:4566", "127.0.0.1.evil.example", "evil.localhost", "x@localhost", ""],
+)
 def test_foreign_hosts_are_refused_even_when_they_sign(host: str) -> None:
     assert status(headers=signed(host=host or "x") | {"host": host}, body=b"{}") == 403
     assert status("GET", "/us-east-1_pool/.well-known/jwks.json", {"host": host}) == 403
@@ -164,10 +169,67 @@ def test_a_host_that_cannot_be_read_is_foreign() -> None:
     assert status("GET", "/us-east-1_pool/.well-known/jwks.json", {"host": "[::1"}) == 403
 
 
-def test_the_front_door_passes_unsigned() -> None:
-    token = {"x-imagetrail-gateway": OWN.gateway_token, "host": "api.execute-api.localhost", "origin": "http://app"}
+DOOR = {"x-imagetrail-gateway": OWN.gateway_token}
+URLENCODED = {"content-type": "application/x-www-form-urlencoded"}
+
+
+def test_the_front_door_passes_calls_of_the_api_unsigned() -> None:
+    token = DOOR | {"host": "api.execute-api.localhost", "origin": "http://app"}
     assert status("POST", "/ai/generate", token) == 200
     assert status("POST", "/ai/generate", token | {"x-imagetrail-gateway": "guess"}) == 403
+
+
+@pytest.mark.parametrize(
+    ("method", "target"),
+    [
+        ("GET", "/login?client_id=a"),
+        ("POST", "/login"),
+        ("GET", "/logout?client_id=a&logout_uri=b"),
+        ("GET", "/oauth2/authorize?state=1"),
+        ("POST", "/oauth2/token"),
+        ("GET", "/oauth2/userInfo"),
+        ("GET", "/us-east-1_pool/.well-known/openid-configuration"),
+    ],
+)
+def test_the_front_door_passes_what_signs_in(method: str, target: str) -> None:
+    assert status(method, target, DOOR | {"authorization": "Bearer x"} | URLENCODED, b"grant_type=code") == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "headers", "body"),
+    [
+        ("GET", "/logout?Action=CreateUser&UserName=x", {"authorization": "Bearer x"}, b""),
+        ("GET", "/logout?action=CreateUser", {}, b""),
+        ("GET", f"/logout?X-Amz-Credential={OWN.access_key_id}%2Fa", {"authorization": "Bearer x"}, b""),
+        ("POST", "/oauth2/token", URLENCODED, b"Action=CreateUser&UserName=x"),
+        ("POST", "/oauth2/token", {"authorization": f"AWS4-HMAC-SHA256 Credential={OWN.access_key_id}/a"}, b""),
+        ("POST", "/logout", {}, b""),
+        ("PUT", "/login", {}, b""),
+        ("POST", "/", URLENCODED, b"Action=ListRoles"),
+        ("POST", "/2015-03-31/functions", {}, b"{}"),
+        ("DELETE", "/bucket/key", {}, b""),
+        ("GET", "/bucket/key", {}, b""),
+        ("GET", "/bucket?X-Amz-Signature=0", {}, b""),
+    ],
+)
+def test_the_front_door_passes_nothing_else_unsigned(
+    method: str, target: str, headers: dict[str, str], body: bytes
+) -> None:
+    assert status(method, target, DOOR | headers, body) == 403
+
+
+def test_the_front_door_passes_signed_reads_of_any_host() -> None:
+    assert status("GET", presigned(S3SigV4QueryAuth, "s3"), DOOR) == 200
+    assert status("GET", presigned(S3SigV4QueryAuth, "s3") + "0", DOOR) == 403
+    assert status("DELETE", presigned(S3SigV4QueryAuth, "s3", method="DELETE"), DOOR) == 403
+
+
+def test_nothing_is_read_from_who_has_no_key() -> None:
+    with pytest.raises(AssertionError, match="read"):
+        status(headers=signed(), body=UNREAD)
+    assert status("POST", "/", {"origin": "http://evil.example"}, UNREAD) == 403
+    assert status("POST", "/", {"host": "evil.example"}, UNREAD) == 403
+    assert status("POST", "/", {}, UNREAD) == 403
 
 
 def form(*names: str) -> tuple[dict[str, str], bytes]:
@@ -175,13 +237,18 @@ def form(*names: str) -> tuple[dict[str, str], bytes]:
     parts = [f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\nx\r\n' for name in names]
     file = 'filename="a"\r\n\r\nname="policy" name="x-amz-credential" name="x-amz-signature"\r\n--b--\r\n'
     body = "".join(parts) + '--b\r\nContent-Disposition: form-data; name="file"; ' + file
-    token = {"x-imagetrail-gateway": OWN.gateway_token, "content-type": "multipart/form-data; boundary=b"}
+    token = DOOR | {"content-type": "multipart/form-data; boundary=b"}
     return token, body.encode()
 
 
-def test_only_signed_forms_pass_the_front_door() -> None:
+def test_only_signed_forms_to_a_bucket_pass_the_front_door(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(s3._buckets, "bucket", {})
     headers, body = form("key", "policy", "x-amz-credential", "x-amz-signature")
     assert status("POST", "/bucket", headers, body) == 200
+    assert status("POST", "/bucket?delete", headers, body) == 403
+    assert status("POST", "/logout", headers, body) == 403
+    assert status("POST", "/logout?Action=CreateUser", headers | {"authorization": "Bearer x"}, body) == 403
+    assert status("PUT", "/bucket", headers, body) == 403
     headers, body = form("key")
     assert status("POST", "/bucket", headers, body) == 403
     headers, body = form("key", "policy", "x-amz-credential")
