@@ -4,7 +4,7 @@ import contextlib
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -30,16 +30,40 @@ class Runtime:
         return int(self.endpoint.rpartition(":")[2])
 
 
+_USED = {"snapshot.json", "runtime.json"}
+_OWN = _USED | {
+    "emulator.lock",
+    "emulator.log",
+    "items.jsonl",
+    "keys",
+    "lock",
+    "s3",
+    "welcomed",
+}  # in folders of before
+
+
 def make_private(path: Path) -> None:
-    """Creates a data folder that its owner alone can read; corrects one of before, with all in it. Raises OSError."""
+    """Creates a data folder that only its owner can read; corrects one of before, with all in it.
+
+    Raises OSError, and ProblemError for a folder that holds something else.
+    """
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if path.stat().st_mode & 0o077:
-        for name, folders, files in os.walk(path):
-            for entry in (*folders, *files):
-                entry_path = Path(name, entry)
-                if not entry_path.is_symlink():
-                    entry_path.chmod(entry_path.stat().st_mode & 0o700)
-        path.chmod(0o700)
+    if not path.stat().st_mode & 0o077:
+        return
+    names = {entry.name for entry in path.iterdir()}
+    if names - {"lost+found"} and not names & _USED:
+        raise ProblemError(f"the folder {path} holds other files; set DATA_DIR to a folder of its own")
+    for own in names & _OWN:
+        for name, folders, files in os.walk(path / own):
+            _make_private(Path(name, entry) for entry in (*folders, *files))
+        _make_private([path / own])
+    path.chmod(0o700)
+
+
+def _make_private(paths: Iterable[Path]) -> None:
+    for path in paths:
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode & 0o700)
 
 
 @dataclass(frozen=True)
@@ -57,13 +81,14 @@ class Folder:
         """Of the last start; None before the first. Raises ProblemError."""
         file = self.path / "runtime.json"
         try:
-            return Runtime(**json.loads(file.read_text()))
+            runtime = Runtime(**json.loads(file.read_text()))
+            if 0 < runtime.port < 65536:
+                return runtime
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, TypeError):
-            raise ProblemError(
-                f"{file} is damaged; delete it and start again: it is written anew and no data is lost"
-            ) from None
+        except (OSError, ValueError, TypeError, AttributeError):
+            pass
+        raise ProblemError(f"{file} is damaged; delete it and start again: it is written anew and no data is lost")
 
     def remember(self, runtime: Runtime) -> None:
         fresh = self.path / "runtime.new"

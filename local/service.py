@@ -24,7 +24,7 @@ from local.front import FrontDoor
 from local.limits import allow_many_sockets
 from local.malformed import explain_malformed_requests
 from local.parameters import from_environment, parameters
-from local.problem import ProblemError
+from local.problem import ProblemError, explained_full_disk
 from local.stack import Stack, deploy
 from local.upstream import exchange
 
@@ -47,7 +47,7 @@ def run(folder: Folder) -> None:
         given = {"PublicUrl": url} | given
         identity.check(parameters(described, given))
         before = folder.runtime
-        with emulator(folder.path, before.port if before else 0) as machine:
+        with explained_full_disk(folder.path), emulator(folder.path, before.port if before else 0) as machine:
             stack = deploy(machine, given)
             _welcome(folder, stack)
             runtime = _runtime(stack, url)

@@ -1,5 +1,7 @@
 """The deployed system on the emulator: create or update it, then prove and read what it became."""
 
+import errno
+import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -13,6 +15,7 @@ from local.aws import ACCOUNT, REGION, ClientError, client
 from local.aws import environment as sdk_environment
 from local.credentials import Credentials
 from local.drift import NOT_COMPARED_TYPES, Resource, differences
+from local.emulator.headers import DISK
 from local.intrinsics import Scope
 from local.parameters import parameters
 from local.problem import ProblemError
@@ -93,10 +96,23 @@ class Deployable(Protocol):
 
 
 def deploy(at: Deployable, given: Mapping[str, str], root: Path = template.ROOT) -> Stack:
-    """Brings the template to stand, changing only what differs from what stood before. Raises DeployError."""
+    """Brings the template to stand, changing only what differs from what stood before.
+
+    Raises DeployError, and OSError when the emulator's disk is full.
+    """
     values = parameters(template.source(root), given)
     package = template.package(values, at.endpoint, root)
     stack = Stack(at.endpoint, at.credentials)
+    try:
+        return _deploy(stack, package, values)
+    except ClientError as error:
+        answer = error.response["ResponseMetadata"]
+        if answer["HTTPStatusCode"] == 503 and answer["HTTPHeaders"].get(DISK):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from None
+        raise
+
+
+def _deploy(stack: Stack, package: template.Package, values: Mapping[str, str]) -> Stack:
     _keep_items(stack, package.template)
     _upload(stack, package.objects)
     _create_or_update(stack, package.url, values)

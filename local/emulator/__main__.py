@@ -5,7 +5,6 @@ standard input. When the pipe closes, however the parent ended, this process sav
 """
 
 import asyncio
-import errno
 import gc
 import os
 import signal
@@ -29,7 +28,7 @@ from local.emulator.guard import Guard
 from local.emulator.journal import Journal
 from local.emulator.launch import PROBLEM
 from local.limits import allow_many_sockets
-from local.problem import ProblemError
+from local.problem import ProblemError, explained_full_disk
 
 FIRST_SAVE_WITHIN = 0.05  # seconds
 SAVE_EVERY = 1.0  # seconds
@@ -116,14 +115,10 @@ def main() -> int:
     os.umask(0o077)
     data = Path(sys.argv[2])
     try:
-        asyncio.run(run(int(sys.argv[1]), data))
+        with explained_full_disk(data):
+            asyncio.run(run(int(sys.argv[1]), data))
     except ProblemError as error:
         print(error, file=sys.stderr)
-        return PROBLEM
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        print(f"the disk is full: free some space on the disk of {data} and start again", file=sys.stderr)
         return PROBLEM
     return 0
 

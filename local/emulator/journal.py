@@ -52,12 +52,17 @@ class Journal:
         read = _Reader(path)
         self._items, changes = read.items()
         _check(path, read, expected)
+        if path.exists():
+            os.truncate(path, read.size)  # without an unfinished last line
         start = read.start
+        self.was_rewritten = False
         if start is None or changes > COMPACT_WHEN * max(1, sum(map(len, self._items.values()))):
             start = _rewrite(path, self._items, read)
+            self.was_rewritten = True
         self._start = start
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND)
         self._size = os.fstat(self._file).st_size
+        self._synced = self._size
 
     def append(self, change: Change) -> None:
         """Records a change of a service that is stopped. Raises OSError."""
@@ -70,8 +75,15 @@ class Journal:
 
     @property
     def position(self) -> Position:
-        """The end of what has been written."""
-        return Position(self._start.journal, self._start.position + self._size)
+        """The end of what would survive a power cut."""
+        return Position(self._start.journal, self._start.position + self._synced)
+
+    def sync(self) -> None:
+        """Has the disk keep what has been written. Raises OSError."""
+        size = self._size
+        if size != self._synced:
+            os.fsync(self._file)
+            self._synced = size
 
     def fill(self, tables: list[dict[str, Any]]) -> None:
         """Puts the recorded items into restored tables. What belonged to any other table is forgotten."""
@@ -146,7 +158,7 @@ def _line(content: Any) -> bytes:
 
 
 class _Reader:
-    """What a journal file holds. Cuts off an unfinished last line."""
+    """What a journal file holds, without an unfinished last line."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -172,7 +184,7 @@ class _Reader:
     def _changes(self) -> Iterator[Change]:
         if not self._path.exists():
             return
-        with self._path.open("r+b") as file:
+        with self._path.open("rb") as file:
             for number, line in enumerate(file, 1):
                 if not line.endswith(b"\n"):
                     break
@@ -182,12 +194,11 @@ class _Reader:
                     self.start = Position(**content)
                 else:
                     yield from content
-            file.truncate(self.size)
 
     def _content(self, line: bytes, number: int) -> Any:
         damaged = DamagedJournalError(f"{self._path} is damaged in line {number}. {REMEDY}")
         checksum, space, text = line.rstrip(b"\n").partition(b" ")
-        if line.startswith(b"["):  # of before there were checksums
+        if line.startswith(b"[") and self.start is None:  # of before there were checksums
             text = line
         elif not space or checksum != b"%08x" % crc32(text):
             raise damaged
@@ -197,9 +208,16 @@ class _Reader:
             raise damaged from None
         if number == 1 and isinstance(content, dict) and content.keys() == {"journal", "position"}:
             return content
-        if not isinstance(content, list) or not all(isinstance(one, list) and len(one) == 4 for one in content):
+        if not isinstance(content, list) or not all(map(_is_change, content)):
             raise damaged
         return content
+
+
+def _is_change(one: Any) -> bool:
+    if not isinstance(one, list) or len(one) != 4:
+        return False
+    *names, item = one
+    return all(isinstance(name, str) for name in names) and (item is None or isinstance(item, dict))
 
 
 def _check(path: Path, read: _Reader, expected: Position | None) -> None:
@@ -222,5 +240,7 @@ def _rewrite(path: Path, items: Items, read: _Reader) -> Position:
         for table, table_items in items.items():
             for (partition, sort), item in table_items.items():
                 file.write(_line([[table, partition, sort, item]]))
+        file.flush()
+        os.fsync(file.fileno())
     fresh.replace(path)
     return start

@@ -4,8 +4,8 @@ The emulator saves one file per service, and only when it stops. Here all servic
 within a second of a change and never in the middle of a deployment, so that a kill at any moment leaves
 a stack and the resources it stands on in step.
 
-The file is a line about itself (digest of the rest, position of the journal, digests of the keys folder) and a line of
-JSON with the services. Files of before have only the latter.
+The file is a digest of the rest, a line about itself (position of the journal, digests of the keys folder) and a line
+of JSON with the services. Files of before have only the latter.
 """
 
 import copy
@@ -27,6 +27,8 @@ from local.problem import ProblemError
 State = dict[str, Any]
 
 KEPT_LOG_STREAMS = 200
+_DEPLOYED = {"cloudformation", "dynamodb"}  # services that are in use once a service has been ready
+_ATTEMPTS = 5
 STALE_SAVES = 3  # for which the stacks are read again after a request: a deployment goes on after its answer
 
 
@@ -56,11 +58,14 @@ def read(folder: Path) -> SavedState:
     except (OSError, UnicodeDecodeError):
         raise DamagedSnapshotError(f"{path} cannot be read. {REMEDY}") from None
     head, _, text = content.rpartition("\n")
+    digest, _, line = head.partition(" ")
     try:
-        about = json.loads(head) if head else {}
-        if head and _digest(text.encode()) != about["sha256"]:
+        if head and _digest(f"{line}\n{text}".encode()) != digest:
             raise ValueError
+        about = json.loads(line) if head else {}
         services: State = json.loads(text, object_hook=_json_object_hook)
+        if (folder / "runtime.json").exists() and not services.keys() >= _DEPLOYED:
+            raise ValueError
         saved = SavedState(text, services, Position(**about["journal"]) if head else None, about.get("keys", {}))
     except (ValueError, KeyError, TypeError):
         raise DamagedSnapshotError(f"{path} is damaged. {REMEDY}") from None
@@ -76,7 +81,7 @@ class Snapshot:
     def __init__(self, folder: Path, journal: Journal, disk: Disk, saved: SavedState) -> None:
         self._path, self._keys = folder / "snapshot.json", folder / "keys"
         self._journal, self._disk = journal, disk
-        self._saved = saved.text if saved.journal else ""
+        self._saved = saved.text if saved.journal and not journal.was_rewritten else ""
         self._saved_keys = saved.keys
         self._restored = saved.services
         self.exists = bool(saved.services)
@@ -90,6 +95,8 @@ class Snapshot:
     def load(self, service: str) -> State | None:
         """The state of one service, which the emulator reads once at start."""
         state: State | None = self._restored.pop(service, None)
+        if state and service == "lambda":
+            state.pop("dynamodb_stream_positions", None)  # in streams that begin anew with each start
         if state and service == "dynamodb":
             tables = list(state["tables"]._data.values())
             self._journal.fill(tables)
@@ -102,14 +109,24 @@ class Snapshot:
         """Writes the file when anything differs from what it holds; a failed or unfinished deployment never."""
         if not _settled():
             return
-        texts = {name: self._text(name, get) for name, get in services.items()}
-        text = "{" + ", ".join(f'"{name}": {text}' for name, text in texts.items() if text) + "}"
-        if text == self._saved and self._saved_keys.keys() == set(_key_files(self._keys)):
-            return
         try:
-            self._write(text)
+            text = self._whole(services)  # which writes the code of functions
+            if text != self._saved or self._saved_keys.keys() != set(_key_files(self._keys)):
+                self._write(text)
         except OSError as error:
-            self._disk.failed(error, self, lambda: self._write(text))
+            self._disk.failed(error, self, lambda: self._write(self._whole(services)))
+
+    def _whole(self, services: Mapping[str, Callable[[], State | None]]) -> str:
+        """Raises OSError."""
+        for attempt in range(_ATTEMPTS):
+            try:
+                texts = {name: self._text(name, get) for name, get in services.items()}
+            except RuntimeError:  # another thread changed what was being read
+                if attempt + 1 == _ATTEMPTS:
+                    raise
+            else:
+                break
+        return "{" + ", ".join(f'"{name}": {text}' for name, text in texts.items() if text) + "}"
 
     def _text(self, name: str, get: Callable[[], State | None]) -> str:
         if name == "cloudformation" and not self._stacks_stale:
@@ -132,11 +149,14 @@ class Snapshot:
     def _write(self, text: str) -> None:
         """Raises OSError."""
         keys = {name: _digest(path.read_bytes()) for name, path in _key_files(self._keys).items()}
-        about = {"sha256": _digest(text.encode()), "journal": asdict(self._journal.position), "keys": keys}
+        self._journal.sync()
+        content = json.dumps({"journal": asdict(self._journal.position), "keys": keys}) + f"\n{text}"
         fresh = self._path.with_suffix(".new")
         try:
             with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-                file.write(f"{json.dumps(about)}\n{text}")
+                file.write(f"{_digest(content.encode())} {content}")
+                file.flush()
+                os.fsync(file.fileno())
             fresh.replace(self._path)
         except OSError:
             fresh.unlink(missing_ok=True)
@@ -208,6 +228,11 @@ def _tables() -> State:
     return {**settings, "tables": tables}
 
 
+def _functions() -> State:
+    """Without the places of event source mappings in streams, which end with the process."""
+    return {**lambda_svc.get_state(), "dynamodb_stream_positions": {}}
+
+
 def _log_groups() -> State:
     return {"log_groups": _emptied(cloudwatch_logs._log_groups, "streams")}
 
@@ -225,6 +250,7 @@ def _workgroups() -> State:
 _LEAN: dict[str, Callable[[], State]] = {
     "athena": _workgroups,
     "dynamodb": _tables,
+    "lambda": _functions,
     "cloudwatch_logs": _log_groups,
     "cloudwatch": _alarms,
 }

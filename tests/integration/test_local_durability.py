@@ -2,22 +2,31 @@
 
 import itertools
 import json
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from imagetrail.dynamo import to_attributes
+from imagetrail.records import index_keys
+from imagetrail.settings import Settings
+from imagetrail.wiring import Deployment
 from local.aws import BotoCoreError, ClientError
 from local.emulator.disk import Disk
 from local.emulator.journal import DamagedJournalError, Journal
-from local.emulator.launch import emulator
+from local.emulator.launch import Emulator, emulator
 from local.stack import Stack, deploy
 from local.testing import deployed
+from tests.integration.analytics import record
+from tests.waiting import until
 
 PARAMETERS = {"PublicUrl": "http://localhost:3000"}
 SAVED_WITHIN = 2.0  # seconds
@@ -89,16 +98,36 @@ class Writers:
         self._stack.client("dynamodb").put_item(TableName=self._stack.outputs["LedgerTable"], Item=ledger_item(name))
 
 
-def test_a_kill_under_load_loses_nothing_acknowledged(tmp_path: Path) -> None:
-    with emulator(tmp_path, 0) as machine:
-        writers = Writers(deploy(machine, PARAMETERS))
-        time.sleep(1.5)
+@pytest.fixture(scope="module")
+def seed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of a deployed stack."""
+    data = tmp_path_factory.mktemp("seed") / "data"
+    with deployed(data, PARAMETERS):
+        pass
+    return data
+
+
+@pytest.fixture
+def data(seed: Path, tmp_path: Path) -> Path:
+    """A copy to work on."""
+    return Path(shutil.copytree(seed, tmp_path / "data"))
+
+
+@contextmanager
+def started(data: Path) -> Iterator[tuple[Stack, Emulator]]:
+    """What stands in the folder, without deploying it again."""
+    with emulator(data, 0) as machine:
+        yield Stack(machine.endpoint, machine.credentials), machine
+
+
+def test_a_kill_under_load_loses_nothing_acknowledged(seed: Path, data: Path, tmp_path: Path) -> None:
+    with started(data) as (stack, machine):
+        writers = Writers(stack)
+        until(lambda: min(map(len, (writers.items, writers.pairs, writers.objects, writers.deleted))) > 5)
         machine.process.kill()
         writers.join()
-    assert writers.items
-    assert writers.pairs
-    assert writers.objects
-    with deployed(tmp_path) as stack:
+    cut = Path(shutil.copytree(data, tmp_path / "cut"))
+    with started(data) as (stack, _):
         found = ids(stack)
         assert writers.items <= found
         assert {name for pair in writers.pairs for name in pair} <= found
@@ -111,64 +140,75 @@ def test_a_kill_under_load_loses_nothing_acknowledged(tmp_path: Path) -> None:
             assert stack.client("s3").get_object(**where)["Body"].read() == name.encode()
             assert stack.client("s3").get_object_tagging(**where)["TagSet"] == [{"Key": "owner", "Value": "me"}]
 
-
-def test_a_transaction_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
-    with emulator(tmp_path, 0) as machine:
-        writers = Writers(deploy(machine, PARAMETERS))
-        time.sleep(1)
-        machine.process.kill()
-        writers.join()
-    journal = tmp_path / "items.jsonl"
-    lines = journal.read_bytes().splitlines(keepends=True)
-    cut = max(number for number, line in enumerate(lines) if b"-left" in line)
-    journal.write_bytes(b"".join(lines[:cut]) + lines[cut][: len(lines[cut]) * 3 // 4])
-    with deployed(tmp_path) as stack:
+    # As if it had come in the middle of a transaction's line, and before the last snapshot: all of it, or nothing.
+    lines = (cut / "items.jsonl").read_bytes().splitlines(keepends=True)
+    last = max(number for number, line in enumerate(lines) if b"-left" in line)
+    (cut / "items.jsonl").write_bytes(b"".join(lines[:last]) + lines[last][: len(lines[last]) * 3 // 4])
+    shutil.copy(seed / "snapshot.json", cut / "snapshot.json")
+    with started(cut) as (stack, _):
         found = ids(stack)
         assert all((f"_pairs-{n}-left" in found) == (f"_pairs-{n}-right" in found) for n in range(len(writers.pairs)))
         stack.client("dynamodb").put_item(TableName=stack.outputs["LedgerTable"], Item=ledger_item("after"))
-    with deployed(tmp_path) as stack:
+    with started(cut) as (stack, _):
         assert ids(stack) == found | {"after"}
 
 
-def test_what_other_services_hold_is_saved_within_two_seconds(tmp_path: Path) -> None:
-    with emulator(tmp_path, 0) as machine:
-        stack = deploy(machine, PARAMETERS)
+def test_what_other_services_hold_is_saved_within_two_seconds(data: Path) -> None:
+    with started(data) as (stack, machine):
         pool = stack.outputs["UserPoolId"]
         stack.client("cognito-idp").admin_create_user(UserPoolId=pool, Username="alice@example.com")
         stack.client("secretsmanager").create_secret(Name="shared", SecretString="hush")
         time.sleep(SAVED_WITHIN)
         machine.process.kill()
-    with deployed(tmp_path) as stack:
+    with started(data) as (stack, _):
         assert len(stack.client("cognito-idp").list_users(UserPoolId=pool)["Users"]) == 1
         assert stack.client("secretsmanager").get_secret_value(SecretId="shared")["SecretString"] == "hush"
 
 
-@pytest.mark.parametrize("seconds", [0.0, 0.1, 0.3])
-def test_a_kill_in_the_middle_of_a_deployment(tmp_path: Path, seconds: float) -> None:
-    with deployed(tmp_path) as stack:
+@pytest.mark.parametrize("seconds", [0.6, 1.2])
+def test_a_kill_in_the_middle_of_a_deployment(data: Path, seconds: float) -> None:
+    with started(data) as (stack, _):
         put_one(stack)
-    with emulator(tmp_path, 0) as machine:
-        killer = threading.Timer(0.9 + seconds, machine.process.kill)
+    with emulator(data, 0) as machine:
+        killer = threading.Timer(seconds, machine.process.kill)
         killer.start()
         with suppress(BotoCoreError):
             deploy(machine, {**PARAMETERS, "AnonymousHistory": "all"})
         killer.join()
-    with deployed(tmp_path, {"AnonymousHistory": "none"}) as stack:
+    with deployed(data, {"AnonymousHistory": "none"}) as stack:
         assert ids(stack) == {"one"}
         assert stack.environment("ListImages")["ANONYMOUS_HISTORY"] == "none"
 
 
-def test_a_clean_stop_and_start_keeps_versions_and_delete_markers(tmp_path: Path) -> None:
-    with deployed(tmp_path) as stack:
+def test_a_clean_stop_and_start_keeps_versions_and_delete_markers(data: Path) -> None:
+    with started(data) as (stack, _):
         s3, where = stack.client("s3"), {"Bucket": stack.outputs["Bucket"], "Key": "images/a.png"}
         first = s3.put_object(**where, Body=b"first")["VersionId"]
         s3.put_object(**where, Body=b"second")
         s3.delete_object(**where)
-    with deployed(tmp_path) as stack:
+    with started(data) as (stack, _):
         s3 = stack.client("s3")
         assert s3.get_object(**where, VersionId=first)["Body"].read() == b"first"
         with pytest.raises(ClientError, match="NoSuchKey"):
             s3.get_object(**where)
+
+
+def _touched(deployment: Deployment, days: set[str]) -> bool:
+    return days <= deployment.fold.store.touched().keys()
+
+
+def test_functions_hear_of_changes_after_a_start_as_before(data: Path) -> None:
+    for days in (range(1, 6), range(6, 7)):
+        with (
+            started(data) as (stack, _),
+            closing(Deployment(Settings.from_environment(stack.environment("FoldDays")))) as deployment,
+        ):
+            for day in days:
+                one = record(datetime(2025, 1, day, tzinfo=UTC))
+                item = to_attributes({**one, **index_keys(one)})
+                stack.client("dynamodb").put_item(TableName=deployment.settings.images_table, Item=item)
+            expected = {f"2025-01-{day:02}" for day in days}
+            until(partial(_touched, deployment, expected))
 
 
 def put_one(stack: Stack) -> None:

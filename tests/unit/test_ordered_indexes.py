@@ -43,8 +43,21 @@ ITEM = st.fixed_dictionaries(
 )
 CHANGES = st.lists(st.tuples(st.booleans(), ITEM), max_size=30)
 CONDITIONS = st.sampled_from(
-    ["", "{} = :a", "{} < :a", "{} <= :a", "{} > :a", "{} >= :a", "{} BETWEEN :a AND :b", "begins_with({}, :a)"]
+    [
+        "",
+        "{} = :a",
+        "{} < :a",
+        "{} <= :a",
+        "{} > :a",
+        "{} >= :a",
+        "{} between :a and :b",
+        "begins_with({}, :a)",
+        ":a = {}",
+        ":a < {}",
+        ":a >= {}",
+    ]
 )
+SHAPES = st.sampled_from(["{p} AND {s}", "({p} AND {s})", "(({p}) and ({s}))", "{s} AND {p}", "({s}) AND {p}"])
 
 
 @pytest.fixture(autouse=True)
@@ -85,12 +98,13 @@ def walk(request: dict[str, Any]) -> list[Any]:
     after=CHANGES,
     index=st.sampled_from(["text", "number", "none"]),
     condition=CONDITIONS,
+    shape=SHAPES,
     operands=st.tuples(WORDS, WORDS, NUMBERS, NUMBERS),
     limit=st.none() | st.integers(1, 5),
     forward=st.booleans(),
 )
 def test_every_page_is_the_same(
-    before: Any, after: Any, index: str, condition: str, operands: Any, limit: int | None, forward: bool
+    before: Any, after: Any, index: str, condition: str, shape: str, operands: Any, limit: int | None, forward: bool
 ) -> None:
     kind, name = ("N", "n") if index == "number" else ("S", "q")
     low, high = sorted(operands[2:], key=int) if kind == "N" else sorted(operands[:2])
@@ -102,7 +116,7 @@ def test_every_page_is_the_same(
     request = {
         "TableName": TABLE,
         "IndexName": index,
-        "KeyConditionExpression": "#p = :p" + (f" AND {condition.format('#s')}" if condition else ""),
+        "KeyConditionExpression": shape.format(p="#p = :p", s=condition.format("#s")) if condition else "#p = :p",
         "ExpressionAttributeNames": {"#p": "p"} | ({"#s": name} if condition else {}),
         "ExpressionAttributeValues": values,
         "ScanIndexForward": forward,

@@ -16,6 +16,7 @@ from local.emulator.patches import (
     root_key,
     secure_transport,
     stage_variables,
+    stream_records,
 )
 
 PATCHES: tuple[ModuleType, ...] = (
@@ -27,6 +28,7 @@ PATCHES: tuple[ModuleType, ...] = (
     root_key,
     secure_transport,
     stage_variables,
+    stream_records,
 )
 
 

@@ -6,6 +6,7 @@ after the exclusive start key, within the condition on the sort key, and as many
 (validation, filters, projections, the last evaluated key) stays the emulator's. Upstream: the same structure.
 """
 
+import threading
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
 from contextvars import ContextVar
@@ -26,7 +27,6 @@ TARGETS = {
     "ministack.services.dynamodb._index_order_value": "abc461692ef9",
     "ministack.services.dynamodb._index_partition": "67cf1c5bf0d4",
     "ministack.services.dynamodb._item_size_bytes": "9be41cc11f94",
-    "ministack.services.dynamodb._key_condition_clauses": "51cf95b535aa",
     "ministack.services.dynamodb._paginate_evaluated_items": "d70cfb58e3a2",
     "ministack.services.dynamodb._query": "50c2e7ec69e9",
     "ministack.services.dynamodb._tokenize": "6abb13395c3e",
@@ -34,9 +34,11 @@ TARGETS = {
 
 Item = dict[str, Any]
 Key = tuple[str, str]
+Condition = tuple[str, str, list[Any]]  # name of the key, operator, operands
 Entry = tuple[Any, ...]  # values of the sort key, then of the table's keys, then the table's `Key`
 
 _PAGE_BYTES = dynamodb._DDB_PAGE_SIZE_BYTES
+_LOCK = threading.RLock()  # items expire in another thread than requests are answered in
 _request: ContextVar[dict[str, Any] | None] = ContextVar("query", default=None)
 
 
@@ -66,11 +68,15 @@ class Partitions:
 
     def get(self, partition: Any, _default: object = ()) -> list[Key]:
         """Keys of the items that the page of the current Query can contain; of all in the partition without one."""
-        entries = self.entries.get(partition, [])
         request = _request.get()
-        if request is None:
-            return [entry[-1] for entry in entries]
-        low, high = self._range(entries, request)
+        with _LOCK:
+            entries = self.entries.get(partition, [])
+            if request is None or (conditions := _conditions(request)) is None:
+                return [entry[-1] for entry in entries]
+            return self._page(entries, request, conditions)
+
+    def _page(self, entries: list[Entry], request: dict[str, Any], conditions: list[Condition]) -> list[Key]:
+        low, high = self._range(entries, conditions)
         forward = request.get("ScanIndexForward", True)
         if start := request.get("ExclusiveStartKey"):
             after = tuple(dynamodb._index_order_value(start, *of) for of in self.order)
@@ -93,12 +99,12 @@ class Partitions:
                 size += dynamodb._item_size_bytes(dynamodb._apply_index_projection(item, self.table, self.name))
                 yield partition, sort
 
-    def _range(self, entries: list[Entry], request: dict[str, Any]) -> tuple[int, int]:
-        """Positions between which the condition on the sort key holds: all where it has a form not known here."""
+    def _range(self, entries: list[Entry], conditions: list[Condition]) -> tuple[int, int]:
+        """Positions between which the condition on the sort key holds."""
         low, high = 0, len(entries)
-        if len(self.ranges) != 1:
-            return low, high
-        for operator, operands in _conditions(request, self.ranges[0]):
+        for name, operator, operands in conditions:
+            if [name] != self.ranges:
+                continue
             first, *rest = [(dynamodb._sort_key_value(operand, self.order[0][1]),) for operand in operands]
             if operator in ("EQ", "GE", "BETWEEN", "BEGINS_WITH"):
                 low = max(low, bisect_left(entries, first))
@@ -117,17 +123,19 @@ class Partitions:
 
     def put(self, key: Key, item: Item) -> None:
         if (partition := dynamodb._index_partition(item, self.hashes, self.ranges)) is not None:
-            insort(self.entries.setdefault(partition, []), self._entry(key, item))
+            with _LOCK:
+                insort(self.entries.setdefault(partition, []), self._entry(key, item))
 
     def remove(self, key: Key, item: Item) -> None:
         partition = dynamodb._index_partition(item, self.hashes, self.ranges)
-        entries = self.entries.get(partition, [])
-        entry = self._entry(key, item) if entries else ()
-        position = bisect_left(entries, entry)
-        if position < len(entries) and entries[position] == entry:
-            del entries[position]
-            if not entries:
-                del self.entries[partition]
+        with _LOCK:
+            entries = self.entries.get(partition, [])
+            entry = self._entry(key, item) if entries else ()
+            position = bisect_left(entries, entry)
+            if position < len(entries) and entries[position] == entry:
+                del entries[position]
+                if not entries:
+                    del self.entries[partition]
 
     def fill(self) -> None:
         """From the table's items; one sort for each partition."""
@@ -142,24 +150,44 @@ class Partitions:
         return (*(dynamodb._index_order_value(item, *of) for of in self.order), key)
 
 
-def _conditions(request: dict[str, Any], name: str) -> Iterator[tuple[str, list[Any]]]:
-    """Operators and operands of the clauses on this key."""
+def _conditions(request: dict[str, Any]) -> list[Condition] | None:
+    """Conditions of the request on keys, which are all to hold; None for what is not read here."""
     names, values = request.get("ExpressionAttributeNames", {}), request.get("ExpressionAttributeValues", {})
-    for clause in dynamodb._key_condition_clauses(dynamodb._tokenize(request.get("KeyConditionExpression", ""))):
-        tokens = [token for token in clause if token[0] not in ("LPAREN", "RPAREN", "COMMA")]
-        kinds = [
-            token[1].upper() if token[0] == "IDENT" and token[1].upper() in _WORDS else token[0] for token in tokens
-        ]
-        operands = [values.get(token[1]) for token in tokens if token[0] == "VALUE_REF"]
-        if kinds[:1] == ["BEGINS_WITH"]:
-            tokens, kinds = [tokens[1], tokens[0], *tokens[2:]], [kinds[1], kinds[0], *kinds[2:]]
-        if len(kinds) < 3 or kinds[0] not in ("IDENT", "NAME_REF") or kinds[2] != "VALUE_REF" or None in operands:
-            continue
-        if names.get(tokens[0][1], tokens[0][1]) == name:
-            yield kinds[1], operands
+    # Only `AND` joins conditions on keys, so that parentheses change nothing.
+    tokens = [
+        (_WORDS.get(text.upper(), kind) if kind == "IDENT" else kind, text)
+        for kind, text in dynamodb._tokenize(request.get("KeyConditionExpression", ""))
+        if kind not in ("LPAREN", "RPAREN", "COMMA", "EOF")
+    ]
+    found: list[Condition] = []
+    while tokens:
+        kinds = ["NAME" if kind in ("IDENT", "NAME_REF") else kind for kind, _ in tokens[:5]]
+        size = next((len(form) for form in _FORMS if kinds[: len(form)] == form), 3)
+        given = [text for text, kind in zip([text for _, text in tokens], kinds[:size], strict=False) if kind == "NAME"]
+        operands = [values.get(text) for kind, text in tokens[:size] if kind == "VALUE_REF"]
+        operator = _operator(kinds[:size])
+        if operator is None or len(given) != 1 or None in operands:
+            return None
+        found.append((names.get(given[0], given[0]), operator, operands))
+        if tokens[size:] and tokens[size][0] != "AND":
+            return None
+        tokens = tokens[size + 1 :]
+    return found
 
 
-_WORDS = frozenset({"BETWEEN", "BEGINS_WITH", "AND"})
+def _operator(kinds: list[str]) -> str | None:
+    if kinds in _FORMS:
+        return "BETWEEN" if "BETWEEN" in kinds else "BEGINS_WITH"
+    if len(kinds) == 3 and kinds[0] == "NAME" and kinds[2] == "VALUE_REF":
+        return kinds[1] if kinds[1] in _FLIPPED else None
+    if len(kinds) == 3 and kinds[0] == "VALUE_REF" and kinds[2] == "NAME":
+        return _FLIPPED.get(kinds[1])
+    return None
+
+
+_WORDS = {word: word for word in ("AND", "BETWEEN", "BEGINS_WITH")}
+_FORMS = [["NAME", "BETWEEN", "VALUE_REF", "AND", "VALUE_REF"], ["BEGINS_WITH", "NAME", "VALUE_REF"]]
+_FLIPPED = {"EQ": "EQ", "LT": "GT", "LE": "GE", "GT": "LT", "GE": "LE"}
 
 
 def _index_members(table: dict[str, Any]) -> dict[str, Partitions]:
