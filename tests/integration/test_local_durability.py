@@ -6,7 +6,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -22,13 +22,13 @@ from imagetrail.wiring import Deployment
 from local.aws import BotoCoreError, ClientError
 from local.emulator.disk import Disk
 from local.emulator.journal import DamagedJournalError, Journal
-from local.emulator.launch import Emulator, emulator
+from local.emulator.launch import emulator
 from local.stack import Stack, deploy
 from local.testing import deployed
 from tests.integration.analytics import record
+from tests.integration.standing import PARAMETERS, started
 from tests.waiting import until
 
-PARAMETERS = {"PublicUrl": "http://localhost:3000"}
 SAVED_WITHIN = 2.0  # seconds
 
 Item = dict[str, Any]
@@ -96,28 +96,6 @@ class Writers:
 
     def _put(self, name: str) -> None:
         self._stack.client("dynamodb").put_item(TableName=self._stack.outputs["LedgerTable"], Item=ledger_item(name))
-
-
-@pytest.fixture(scope="module")
-def seed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The data folder of a deployed stack."""
-    data = tmp_path_factory.mktemp("seed") / "data"
-    with deployed(data, PARAMETERS):
-        pass
-    return data
-
-
-@pytest.fixture
-def data(seed: Path, tmp_path: Path) -> Path:
-    """A copy to work on."""
-    return Path(shutil.copytree(seed, tmp_path / "data"))
-
-
-@contextmanager
-def started(data: Path) -> Iterator[tuple[Stack, Emulator]]:
-    """What stands in the folder, without deploying it again."""
-    with emulator(data, 0) as machine:
-        yield Stack(machine.endpoint, machine.credentials), machine
 
 
 def test_a_kill_under_load_loses_nothing_acknowledged(seed: Path, data: Path, tmp_path: Path) -> None:

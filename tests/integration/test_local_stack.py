@@ -16,8 +16,7 @@ from local.parameters import InvalidParameterError, from_environment, parameters
 from local.stack import DeployError, Stack, deploy
 from local.template import ROOT, package, source
 from local.testing import deployed
-
-PARAMETERS = {"PublicUrl": "http://localhost:3000"}
+from tests.integration.standing import PARAMETERS, started
 
 
 @pytest.fixture
@@ -77,15 +76,14 @@ def test_a_function_has_its_environment(stack: Stack) -> None:
     assert environment["LOCAL_RUN"] == "true"
 
 
-def test_nothing_is_redeployed_without_a_change(tmp_path: Path) -> None:
-    with deployed(tmp_path) as stack:
-        again = deploy(stack, PARAMETERS)
-        assert updated_at(again) == updated_at(stack)
-        assert stack.description["StackStatus"] == "CREATE_COMPLETE"
+def test_nothing_is_redeployed_without_a_change(stack: Stack) -> None:
+    again = deploy(stack, PARAMETERS)
+    assert updated_at(again) == updated_at(stack)
+    assert stack.description["StackStatus"] == "CREATE_COMPLETE"
 
 
-def test_changes_take_effect_and_data_stays(tmp_path: Path, root: Path) -> None:
-    with deployed(tmp_path / "data", root=root) as stack:
+def test_changes_take_effect_and_data_stays(data: Path, root: Path) -> None:
+    with started(data) as (stack, _):
         put(stack, "1")
         before = stack.client("lambda").get_function_configuration(FunctionName=stack.resources["GetImage"])
 
@@ -112,7 +110,7 @@ def test_changes_take_effect_and_data_stays(tmp_path: Path, root: Path) -> None:
         without = deploy(stack, PARAMETERS, root)
         assert "GetOpenapi" not in without.resources
         assert count(without) == 1
-    with deployed(tmp_path / "data", root=root) as stack:
+    with started(data) as (stack, _):
         assert count(stack) == 1
 
 
@@ -155,32 +153,31 @@ def test_every_parameter_has_another_value(tmp_path: Path) -> None:
         assert [one["Endpoint"] for one in told] == ["others@example.com"]
 
 
-def test_a_deployment_that_fails_leaves_what_stood(tmp_path: Path, root: Path) -> None:
-    with deployed(tmp_path / "data", root=root) as stack:
-        put(stack, "1")
+def test_a_deployment_that_fails_leaves_what_stood(data: Path, root: Path) -> None:
     good = (root / "template.yaml").read_text()
-    rewrite(root / "template.yaml", "!GetAtt AccessLogs.Arn", "!GetAtt AccessLogs.Nonsense")
-    with pytest.raises(DeployError, match="Nonsense"), deployed(tmp_path / "data", root=root):
-        pass
+    with started(data) as (stack, _):
+        put(stack, "1")
+        rewrite(root / "template.yaml", "!GetAtt AccessLogs.Arn", "!GetAtt AccessLogs.Nonsense")
+        with pytest.raises(DeployError, match="Nonsense"):
+            deploy(stack, PARAMETERS, root)
     (root / "template.yaml").write_text(good)
-    with deployed(tmp_path / "data", {"AnonymousHistory": "all"}, root) as stack:
+    with deployed(data, {"AnonymousHistory": "all"}, root) as stack:
         assert count(stack) == 1
         assert stack.environment("ListImages")["ANONYMOUS_HISTORY"] == "all"
 
 
-def test_a_table_of_the_lake_that_was_dropped_is_made_again(tmp_path: Path) -> None:
-    with deployed(tmp_path / "data") as stack:
-        tables = {"DatabaseName": stack.outputs["Lake"], "Name": "generated_images"}
-        glue = stack.client("glue")
-        before = glue.get_table(**tables)["Table"]
-        glue.delete_table(**tables)
-    with deployed(tmp_path / "data") as stack:
-        after = stack.client("glue").get_table(**tables)["Table"]
+def test_a_table_of_the_lake_that_was_dropped_is_made_again(stack: Stack) -> None:
+    tables = {"DatabaseName": stack.outputs["Lake"], "Name": "generated_images"}
+    glue = stack.client("glue")
+    before = glue.get_table(**tables)["Table"]
+    glue.delete_table(**tables)
+    deploy(stack, PARAMETERS)
+    after = stack.client("glue").get_table(**tables)["Table"]
     assert (after["StorageDescriptor"], after["Parameters"]) == (before["StorageDescriptor"], before["Parameters"])
 
 
-def test_a_table_with_items_is_not_made_anew(tmp_path: Path, root: Path) -> None:
-    with deployed(tmp_path / "data", root=root) as stack:
+def test_a_table_with_items_is_not_made_anew(data: Path, root: Path) -> None:
+    with started(data) as (stack, _):
         put(stack, "1")
         storage = root / "infra" / "storage.yaml"
         rewrite(storage, "- {AttributeName: id, KeyType: HASH}", "- {AttributeName: uid, KeyType: HASH}")
