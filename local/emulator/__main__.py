@@ -17,11 +17,11 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack import app as ministack
 from ministack.core.lambda_runtime import _workers, kill_workers
-from ministack.services import dynamodb
+from ministack.services import dynamodb, s3
 
 from local import credentials
 from local.aws import ACCOUNT
-from local.emulator import patches, snapshot
+from local.emulator import objects, patches, snapshot
 from local.emulator.context import Context
 from local.emulator.disk import Disk
 from local.emulator.guard import Guard
@@ -45,6 +45,8 @@ async def run(socket: int, data: Path) -> None:
     ministack.load_state, ministack.save_all = store.load, store.save
     journal.follow(dynamodb)
     patches.apply(context)
+    objects.report(objects.load(data / "s3"))
+    s3.S3_PERSIST = True
     allow_many_sockets()
 
     stopping = asyncio.Event()
@@ -93,6 +95,9 @@ async def run(socket: int, data: Path) -> None:
         await serve(guarded, _config(socket), shutdown_trigger=stopped)
         saving.cancel()
     journal.flush()
+    if context.disk.is_full:
+        context.disk.release()
+        context.disk.retry()
 
 
 def _config(socket: int) -> Config:

@@ -6,6 +6,7 @@ are resumed only when the reserve, and everything that failed to be written, is 
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -32,29 +33,45 @@ class Disk:
         _failures.set(failures)
         return failures
 
-    def failed(self, error: OSError, key: object, retry: Callable[[], None]) -> None:
-        """Notes a write that failed; `retry` writes the state that `key` has by then, or raises OSError."""
+    def failed(self, error: OSError, key: object, retry: Callable[[], None] | None) -> None:
+        """Notes a write that failed; `retry` writes the state that `key` has by then, or raises OSError.
+
+        Without `retry`, nothing is left to be written: the request changed nothing.
+        """
         if (failures := _failures.get()) is not None:
             failures.append(str(error))
-        self._retries[key] = retry
+        if retry is not None:
+            self._retries[key] = retry
         if not self.is_full:
             self.is_full = True
-            self._file.unlink(missing_ok=True)
+            self.release()
             self._report(f"a write failed ({error.strerror or error}): writes are refused until there is room")
 
     def recover(self) -> None:
         """Resumes writes if there is room for the reserve and for all that failed; does nothing on a healthy disk."""
         if not self.is_full or not self._hold():
             return
+        if not self.retry():
+            self.release()
+            return
+        self.is_full = False
+        self._report("there is room on the disk again: writes are accepted")
+
+    def retry(self) -> bool:
+        """Whether everything that failed is written now; also without room for the reserve, when the process ends."""
         for key, retry in list(self._retries.items()):
             try:
                 retry()
             except OSError:
-                self._file.unlink(missing_ok=True)
-                return
-            del self._retries[key]
-        self.is_full = False
-        self._report("there is room on the disk again: writes are accepted")
+                continue
+            if self._retries.get(key) is retry:
+                del self._retries[key]
+        return not self._retries
+
+    def release(self) -> None:
+        """Gives the reserve up."""
+        with suppress(OSError):
+            self._file.unlink(missing_ok=True)
 
     def _hold(self) -> bool:
         """Allocates the reserve, if there is room for it."""
@@ -63,7 +80,7 @@ class Disk:
                 if file.tell() < self._reserve:
                     file.write(bytes(self._reserve - file.tell()))
         except OSError:
-            self._file.unlink(missing_ok=True)
+            self.release()
             return False
         return True
 

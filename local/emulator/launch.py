@@ -141,7 +141,7 @@ def _environment(data: Path, port: int, credentials: Credentials) -> dict[str, s
             "MINISTACK_HOST": "localhost",
             "PERSIST_STATE": "1",
             "S3_DATA_DIR": str(data / "s3"),
-            "S3_PERSIST": "1",
+            "S3_PERSIST": "0",  # which the emulator's own loader does not run for; `local.emulator` turns it on
             "SFTP_ENABLED": "0",
             "STATE_DIR": str(data / "keys"),
             "TMPDIR": str(data / "tmp"),
