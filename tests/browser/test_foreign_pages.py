@@ -19,12 +19,28 @@ from tests.browser.api import Api
 from tests.loopback import listening
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from playwright.sync_api import Browser, Response
+    from playwright.sync_api import Browser, Request, Response
 
-# Sends all requests at once and returns what the page could read of each answer, `null` where that is nothing.
-_SEND = """jobs => {
+# Returns what the page could read of each answer, `null` where that is nothing. The frame of the forms loads whatever
+# is answered, so that one form follows another.
+_SEND = """async jobs => {
+    const frame = document.createElement("iframe");
+    frame.name = "sink";
+    document.body.append(frame);
+    const submit = ({ url, enctype, fields }) => new Promise(done => {
+        const form = document.body.appendChild(document.createElement("form"));
+        Object.assign(form, { action: url, method: "post", enctype, target: frame.name });
+        for (const [name, value] of fields) {
+            const field = form.appendChild(document.createElement("textarea"));
+            field.name = name;
+            field.value = value;
+        }
+        frame.onload = () => done(null);
+        form.submit();
+    });
+    let submitted = Promise.resolve();
     const send = {
         async fetch({ url, options }) {
             try {
@@ -32,19 +48,7 @@ _SEND = """jobs => {
                 return answer.type === "opaque" ? null : await answer.text();
             } catch { return null; }
         },
-        form: ({ url, enctype, fields }) => new Promise(done => {
-            const frame = document.body.appendChild(document.createElement("iframe"));
-            frame.name = "sink" + Math.random();
-            const form = document.body.appendChild(document.createElement("form"));
-            Object.assign(form, { action: url, method: "post", enctype, target: frame.name });
-            for (const [name, value] of fields) {
-                const field = form.appendChild(document.createElement("textarea"));
-                field.name = name;
-                field.value = value;
-            }
-            form.submit();
-            setTimeout(() => done(null), 2000);
-        }),
+        form: job => submitted = submitted.then(() => submit(job)),
         socket: ({ url }) => new Promise(done => {
             const socket = new WebSocket(url);
             socket.onopen = () => done("open");
@@ -59,7 +63,25 @@ _KNOWN = [Credentials("test", "test"), Credentials("000000000000", "test"), Cred
 _INTERNAL = ["_ministack/health", "_localstack/health", "health", "_ministack/ready", "_ministack/sqs/messages"]
 _PAGES = ["", "config.json", "ai/openapi.json", "ai/generated-images", "ai/datasets", "ai/analytics/volume"]
 _PLAIN: list[dict[str, Any]] = [{}, {"mode": "no-cors"}]
+_READING: list[dict[str, Any]] = [*_PLAIN, {"credentials": "include"}, {"method": "OPTIONS"}]
+_MULTIPART = "multipart/form-data"
 _FUNCTION = json.dumps({"FunctionName": "evil", "Runtime": "python3.13", "Role": "arn:aws:iam::000000000000:role/x"})
+
+
+def _fetched(options: dict[str, Any]) -> Callable[[str], Job]:
+    return lambda body: {"kind": "fetch", "options": {"method": "POST", "body": body, **options}}
+
+
+_WRITING: list[Callable[[str], Job]] = [
+    *map(_fetched, (*_PLAIN, {"headers": {"content-type": "application/json"}})),
+    lambda body: {
+        "kind": "form",
+        "enctype": "text/plain",
+        "fields": [[body[:-1] + ', "negative_prompt": "', '"}']],
+    },
+    lambda body: {"kind": "form", "enctype": "application/x-www-form-urlencoded", "fields": [["prompt", body]]},
+    lambda body: {"kind": "form", "enctype": _MULTIPART, "fields": [["key", "images/evil.png"], ["file", body]]},
+]
 
 
 @pytest.fixture(scope="module")
@@ -176,45 +198,37 @@ def writes(base: str, service: Service) -> Iterator[tuple[str, str]]:
         yield query_signed("POST", f"{base}/{bucket}?delete", "s3", keys), "<Delete></Delete>"
 
 
-def jobs(base: str, service: Service) -> Iterator[Job]:
-    """Everything that a page can send to one port."""
-    for url in reads(base, service):
-        for options in (*_PLAIN, {"credentials": "include"}, {"method": "OPTIONS"}):
-            yield {"kind": "fetch", "url": url, "options": options}
-    for url, body in writes(base, service):
-        for options in (*_PLAIN, {"headers": {"content-type": "application/json"}}):
-            yield {"kind": "fetch", "url": url, "options": {"method": "POST", "body": body, **options}}
-        for enctype, fields in (
-            ("text/plain", [[body[:-1] + ', "negative_prompt": "', '"}']]),
-            ("application/x-www-form-urlencoded", [["prompt", body]]),
-            ("multipart/form-data", [["key", "images/evil.png"], ["file", body]]),
-        ):
-            yield {"kind": "form", "url": url, "enctype": enctype, "fields": fields}
+def jobs(bases: list[str], service: Service) -> Iterator[Job]:
+    """Each request in every way and to every base, which takes turns instead of every way to every base."""
+    for number, row in enumerate(zip(*(reads(base, service) for base in bases), strict=True)):
+        for way, options in enumerate(_READING):
+            yield {"kind": "fetch", "url": row[(number + way) % len(bases)], "options": options}
+    for number, addressed in enumerate(zip(*(writes(base, service) for base in bases), strict=True)):
+        for way, written in enumerate(_WRITING):
+            url, body = addressed[(number + way) % len(bases)]
+            yield {"url": url, **written(body)}
     bucket = service.stack.outputs["Bucket"]
-    yield {"kind": "form", "url": f"{base}/{bucket}", "enctype": "multipart/form-data", "fields": [["key", "a"]]}
-    for path, method in ((f"{bucket}/images/evil.png", "PUT"), (bucket, "DELETE"), ("ai/users/me", "DELETE")):
-        yield {"kind": "fetch", "url": f"{base}/{path}", "options": {"method": method}}
-    for path in ("", "ai/generated-images", "_aws/execute-api/x/$default/"):
-        yield {"kind": "socket", "url": f"ws{base.removeprefix('http')}/{path}"}
+    for base in bases:
+        yield {"kind": "form", "url": f"{base}/{bucket}", "enctype": _MULTIPART, "fields": [["key", "a"]]}
+        for path, method in ((f"{bucket}/images/evil.png", "PUT"), (bucket, "DELETE"), ("ai/users/me", "DELETE")):
+            yield {"kind": "fetch", "url": f"{base}/{path}", "options": {"method": method}}
+        for path in ("", "ai/generated-images", "_aws/execute-api/x/$default/"):
+            yield {"kind": "socket", "url": f"ws{base.removeprefix('http')}/{path}"}
 
 
 def test_a_foreign_page_reads_and_changes_nothing(browser: Browser, target: Service, foreign: str) -> None:
     opened = ports(target)
     assert {urlsplit(target.url).port, urlsplit(target.stack.endpoint).port} == set(opened)
     before = state(target)
-    requests: list[str] = []
+    requests: list[Request] = []
     answers: list[Response] = []
-    count = 0
+    sent = list(jobs([f"http://{host}:{port}" for port in opened for host in ("localhost", "127.0.0.1")], target))
     with closing(browser.new_context()) as context:
         page = context.new_page()
-        page.on("request", lambda request: requests.append(request.url))
+        page.on("request", lambda request: requests.append(request))
         page.on("response", lambda answer: answers.append(answer))
         page.goto(foreign)
-        for port in opened:
-            for host in ("localhost", "127.0.0.1"):
-                sent = list(jobs(f"http://{host}:{port}", target))
-                count += len(sent)
-                assert set(page.evaluate(_SEND, sent)) == {None}
+        assert set(page.evaluate(_SEND, sent)) == {None}
         let_in = {
             (one.request.method, urlsplit(one.url).path, one.status)
             for one in answers
@@ -223,17 +237,20 @@ def test_a_foreign_page_reads_and_changes_nothing(browser: Browser, target: Serv
         shared = [one.url for one in answers if "access-control-allow-origin" in one.headers]
     assert let_in == set()
     assert shared == []
-    assert len(requests) > count / 2
+    assert len(requests) > len(sent) / 2
+    submitted = [one for one in requests if one.is_navigation_request() and one.method == "POST"]
+    assert len(submitted) == len([job for job in sent if job["kind"] == "form"])
     assert state(target) == before
 
 
 def test_a_rebound_name_is_refused(browser: Browser, target: Service) -> None:
     """A name that resolves to loopback, as a foreign page's own does after DNS rebinding."""
     before = state(target)
+    bases = [f"http://rebound.localhost:{port}" for port in ports(target)]
+    everything = list(jobs(bases, target))
     with closing(browser.new_context()) as context:
         page = context.new_page()
-        for port in ports(target):
-            base = f"http://rebound.localhost:{port}"
+        for base in bases:
             answer = page.goto(f"{base}/ai/generated-images")
             assert answer is not None
             assert answer.status == 403
@@ -244,7 +261,7 @@ def test_a_rebound_name_is_refused(browser: Browser, target: Service) -> None:
                 statuses.append(answer.status)
 
             page.on("response", seen)
-            sent = list(jobs(base, target))
+            sent = [job for job in everything if urlsplit(job["url"]).netloc == urlsplit(base).netloc]
             page.evaluate(_SEND, sent)
             assert set(statuses) <= {403, 404}
             assert len(statuses) > len(sent) / 2
