@@ -13,6 +13,15 @@ _ORIGIN = "http://gallery.test"
 _GALLERY = f"{_ORIGIN}/index.html"
 _RATIOS = ("16:9", "3:4", "1:1", "4:3", "9:16", "3:2", "21:9", "2:3")
 
+_SCROLL = """last => new Promise(done => {
+  const on = () => {
+    scrollTo(0, document.documentElement.scrollHeight);
+    if (document.querySelector(last)) done(null);
+    else setTimeout(on, 20);
+  };
+  on();
+})"""
+
 
 def open_gallery(page: Page, images: int) -> None:
     """The gallery over a history of so many."""
@@ -23,9 +32,7 @@ def open_gallery(page: Page, images: int) -> None:
 
 def scroll_to_the_end(page: Page, images: int) -> None:
     """Until all of it is loaded, and the last of it shown."""
-    while page.locator(f"[aria-posinset='{images}']").count() == 0:
-        page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
-        page.wait_for_timeout(20)
+    page.evaluate(_SCROLL, f"[aria-posinset='{images}']")
 
 
 def _answer(route: Route, total: int) -> None:

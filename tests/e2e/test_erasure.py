@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
 
+from imagetrail import moments
 from imagetrail.answers import Job
 from tests.e2e.test_api import Client, anonymous, sign_in
 from tests.waiting import until
@@ -15,11 +17,10 @@ from tests.waiting import until
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.conftest import Service
     from tests.e2e.test_api import Answer
 
 __all__ = ["anonymous", "sign_in"]
-
-SOON = 120.0  # seconds: the longest request, and a run of the schedule if the kick was lost
 
 
 def job_of(answer: Answer) -> Job:
@@ -33,7 +34,39 @@ def finished(client: Client, location: str) -> Job:
     return job_of(client.get(location))
 
 
-def test_a_user_leaves(anonymous: Client, sign_in: Callable[..., Client]) -> None:
+def go_on(service: Service, job_id: str) -> None:
+    """Has a job that waits for the end of what was under way when it began go on, as if it had waited long enough."""
+    ledger, dynamo = service.stack.outputs["LedgerTable"], service.stack.client("dynamodb")
+    key = {"id": {"S": f"job {job_id}"}}
+    waiting = "attribute_not_exists(#lease) AND #state.#began = #due AND #state.#began = #state.#ready"
+    now = {"S": moments.to_text(moments.utc_now())}
+
+    def moved() -> bool:
+        try:
+            dynamo.update_item(
+                TableName=ledger,
+                Key=key,
+                UpdateExpression="SET #due = :now, #state.#began = :now, #state.#ready = :now",
+                ConditionExpression=waiting,
+                ExpressionAttributeNames={
+                    "#due": "due_at",
+                    "#lease": "lease",
+                    "#state": "state",
+                    "#began": "began",
+                    "#ready": "ready_at",
+                },
+                ExpressionAttributeValues={":now": now},
+            )
+        except dynamo.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    until(moved)
+    function, event = service.stack.resources["RunJobs"], json.dumps({"job_id": job_id}).encode()
+    service.stack.client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=event)
+
+
+def test_a_user_leaves(service: Service, anonymous: Client, sign_in: Callable[..., Client]) -> None:
     alice, bob = sign_in(f"alice-{uuid4()}"), sign_in(f"bob-{uuid4()}")
     brand = {"name": "Coffee Co", "vibe": "cozy", "visibility": "public"}
     dataset = alice.call("POST", "/ai/datasets", brand).json
@@ -56,6 +89,7 @@ def test_a_user_leaves(anonymous: Client, sign_in: Callable[..., Client]) -> Non
     assert anonymous.get(location).status == 404
 
     until(lambda: not alice.get("/ai/generated-images").json["count"])
+    go_on(service, str(job_of(asked).id))
     job = finished(alice, location)
     assert job.status == "succeeded", job.error
     assert job.receipt is not None
