@@ -13,40 +13,20 @@ from urllib.request import urlopen
 
 import pytest
 
+from local import credentials
+from local.emulator import snapshot
+from local.emulator.disk import Disk
+from local.emulator.journal import REMEDY, Journal
+from local.folder import Folder
+from local.problem import ProblemError
 from local.template import ROOT
-from local.testing import running
+from local.testing import Service, running
 from tests.browser.api import Api
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-
-@pytest.fixture(scope="module")
-def used(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The data folder of a service that was used and stopped."""
-    data = tmp_path_factory.mktemp("used") / "data"
-    with running(data) as service:
-        for number in range(3):
-            Api(service, "alice").generate(f"kept image {number}")
-    return data
-
-
-@pytest.fixture
-def data(used: Path, tmp_path: Path) -> Path:
-    """A copy to damage."""
-    return Path(shutil.copytree(used, tmp_path / "data"))
-
-
-def start(data: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "local.run"],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        cwd=ROOT,
-        env={**os.environ, "PORT": "0", "DATA_DIR": str(data)},
-        check=False,
-    )
+    Damage = Callable[[Path], None]
 
 
 def remove(path: Path) -> None:
@@ -73,73 +53,141 @@ def rubbish(path: Path) -> None:
     path.write_bytes(os.urandom(500))
 
 
-DAMAGES: list[Callable[[Path], None]] = [remove, empty, halve, flip, rubbish]
+DAMAGES: list[Damage] = [remove, empty, halve, flip, rubbish]
+
+
+@pytest.fixture(scope="module")
+def used(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of a service that was used and stopped: one image to keep, and one for each damage."""
+    data = tmp_path_factory.mktemp("used") / "data"
+    with running(data) as service:
+        api = Api(service, "alice")
+        for prompt in ("kept", *(damage.__name__ for damage in DAMAGES)):
+            api.generate(prompt, quality="draft")
+    return data
+
+
+@pytest.fixture(scope="module")
+def reopened(used: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service on a copy as of before folders were private, without what can be created again."""
+    data = Path(shutil.copytree(used, tmp_path_factory.mktemp("reopened") / "data"))
+    (data / "runtime.json").unlink()
+    (data / "credentials").unlink()
+    data.chmod(0o755)
+    (data / "snapshot.json").chmod(0o644)
+    with running(data) as service:
+        yield service
+
+
+@pytest.fixture
+def data(used: Path, tmp_path: Path) -> Path:
+    """A copy to damage."""
+    return Path(shutil.copytree(used, tmp_path / "data"))
+
+
+def start(data: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "local.run"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=ROOT,
+        env={**os.environ, "PORT": "0", "DATA_DIR": str(data)},
+        check=False,
+    )
+
+
 FILES = ["snapshot.json", "items.jsonl", "keys/cognito-pool-keys/*-access.pem", "keys/lambda-blobs/*.zip"]
+
+
+def opened(data: Path) -> None:
+    """Reads what `make run` and its emulator read before they start anything. Raises ProblemError."""
+    assert Folder(data).runtime
+    credentials.read(data)
+    saved = snapshot.read(data)
+    Journal(data / "items.jsonl", Disk(data), saved.journal).close()
+
+
+def refusal(data: Path) -> str:
+    with pytest.raises(ProblemError) as refused:
+        opened(data)
+    return str(refused.value)
+
+
+def test_what_is_whole_is_opened(data: Path) -> None:
+    opened(data)
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("file", FILES)
-def test_nothing_starts_on_damaged_data(data: Path, file: str, damage: Callable[[Path], None]) -> None:
+def test_damaged_data_is_refused(data: Path, file: str, damage: Damage) -> None:
+    (path,) = data.glob(file)
+    damage(path)
+    said = refusal(data)
+    assert said.startswith(f"{path} ")
+    assert said.endswith(REMEDY)
+
+
+@pytest.mark.parametrize(
+    ("file", "damage", "remedy"),
+    [
+        ("keys/cognito-pool-keys/*-access.pem", remove, REMEDY),
+        ("items.jsonl", flip, REMEDY),
+        ("runtime.json", halve, "delete it and start again: it is written anew and no data is lost"),
+    ],
+)
+def test_nothing_starts_on_it(data: Path, file: str, damage: Damage, remedy: str) -> None:
     (path,) = data.glob(file)
     damage(path)
     done = start(data)
-    assert done.returncode == 1
-    assert "is ready" not in done.stdout
+    assert (done.returncode, done.stdout) == (1, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"imagetrail: {path} ")
-    assert line.endswith("Restore the data folder from a backup, or move it away to begin with an empty history.")
+    assert line.endswith(remedy)
 
 
 def test_a_whole_folder_of_keys_is_missed(data: Path) -> None:
     shutil.rmtree(data / "keys")
-    done = start(data)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert f"{data / 'keys'}" in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    assert refusal(data).startswith(f"{data / 'keys'} is missing")
 
 
 def test_pixels_alone_are_no_new_folder(data: Path) -> None:
     for name in ("snapshot.json", "items.jsonl", "runtime.json", "welcomed"):
         (data / name).unlink()
-    done = start(data)
-    assert done.returncode == 1
-    assert f"{data / 'snapshot.json'} is missing" in done.stderr
+    with pytest.raises(ProblemError, match=r"snapshot\.json is missing"):
+        snapshot.read(data)
 
 
 @pytest.mark.parametrize("damage", [empty, halve, rubbish])
 @pytest.mark.parametrize("file", ["runtime.json", "credentials"])
-def test_what_can_be_created_again_may_be_deleted(data: Path, file: str, damage: Callable[[Path], None]) -> None:
-    path = data / file
-    damage(path)
-    done = start(data)
-    assert done.returncode == 1
-    (line,) = done.stderr.splitlines()
-    assert line.startswith(f"imagetrail: {path} ")
-    assert "delete it and start again" in line
+def test_what_can_be_created_again_may_be_deleted(data: Path, file: str, damage: Damage) -> None:
+    damage(data / file)
+    said = refusal(data)
+    assert said.startswith(f"{data / file} ")
+    assert "delete it and start again" in said
 
 
-def test_after_deleting_those_everything_is_there(data: Path) -> None:
-    (data / "runtime.json").unlink()
-    (data / "credentials").unlink()
-    with running(data) as service:
-        images = Api(service, "alice").call("GET", "/ai/generated-images")["images"]
-        assert [image["prompt"] for image in images] == ["kept image 2", "kept image 1", "kept image 0"]
-        assert urlopen(images[0]["image_url"]).read()
+def test_after_deleting_those_everything_is_there(reopened: Service) -> None:
+    images = Api(reopened, "alice").call("GET", "/ai/generated-images")["images"]
+    assert [image["prompt"] for image in images] == [*(damage.__name__ for damage in reversed(DAMAGES)), "kept"]
+    with urlopen(images[-1]["image_url"]) as answer:
+        assert answer.read()
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_picture_is_an_error_that_names_its_file(data: Path, damage: Callable[[Path], None]) -> None:
-    with running(data) as service:
-        newest, *others = Api(service, "alice").call("GET", "/ai/generated-images")["images"]
-        (file,) = data.glob(f"s3/*/*/images/{newest['id']}.webp")
-        damage(file)
-        with pytest.raises(HTTPError) as failure:
-            urlopen(newest["image_url"])
-        assert failure.value.code == 500
-        failure.value.close()
-        assert f"{file} is damaged" in service.log.read_text()
-        with urlopen(others[0]["image_url"]) as answer:
-            assert answer.status == 200
+def test_a_damaged_picture_is_an_error_that_names_its_file(reopened: Service, damage: Damage) -> None:
+    images = Api(reopened, "alice").call("GET", "/ai/generated-images")["images"]
+    by_prompt = {image["prompt"]: image for image in images}
+    image = by_prompt[damage.__name__]
+    (file,) = reopened.folder.path.glob(f"s3/*/*/images/{image['id']}.webp")
+    damage(file)
+    with pytest.raises(HTTPError) as failure:
+        urlopen(image["image_url"])
+    assert failure.value.code == 500
+    failure.value.close()
+    assert f"{file} is damaged" in reopened.log.read_text()
+    with urlopen(by_prompt["kept"]["image_url"]) as answer:
+        assert answer.status == 200
 
 
 def test_the_folder_and_all_in_it_are_private(used: Path) -> None:
@@ -148,10 +196,7 @@ def test_the_folder_and_all_in_it_are_private(used: Path) -> None:
     assert not [path for path, others in modes.items() if others]
 
 
-def test_a_folder_of_before_becomes_private(used: Path, tmp_path: Path) -> None:
-    data = Path(shutil.copytree(used, tmp_path / "open"))
-    data.chmod(0o755)
-    (data / "snapshot.json").chmod(0o644)
-    with running(data):
-        assert data.stat().st_mode & 0o777 == 0o700
-        assert (data / "snapshot.json").stat().st_mode & 0o777 == 0o600
+def test_a_folder_of_before_becomes_private(reopened: Service) -> None:
+    data = reopened.folder.path
+    assert data.stat().st_mode & 0o777 == 0o700
+    assert (data / "snapshot.json").stat().st_mode & 0o777 == 0o600

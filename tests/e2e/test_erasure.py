@@ -114,7 +114,7 @@ def test_an_admin_erases_a_user_and_nobody_else_does(anonymous: Client, sign_in:
     assert bob.get(f"/ai/jobs/{started.id}").status == 404
 
 
-@pytest.mark.parametrize("odd", ["oauth/google:{}", "a?b#{}%2F", "用户 {}", ".{}/..", "me{}"])
+@pytest.mark.parametrize("odd", ["oauth/google:{}?b#%2F 用户", ".{}/.."])
 def test_an_admin_erases_a_user_with_any_id(anonymous: Client, sign_in: Callable[..., Client], odd: str) -> None:
     leaver, root, bob = odd.format(uuid4()), sign_in("root", "admin"), sign_in("bob")
     body = {"user_id": leaver}
@@ -134,13 +134,13 @@ def test_a_user_called_me_is_not_the_admin(sign_in: Callable[..., Client]) -> No
     assert sign_in("me").generate().problem().code == "account_erased"
 
 
-@pytest.mark.parametrize("path", ["a%2Fb", "a%252Fb", "a%20b", "a%3Fb", "%2E%2E", "%F0%9F%A6%8A"])
-def test_a_path_that_could_be_read_in_two_ways_erases_nobody(sign_in: Callable[..., Client], path: str) -> None:
+def test_a_path_that_could_be_read_in_two_ways_erases_nobody(sign_in: Callable[..., Client]) -> None:
     root = sign_in(f"root-{uuid4()}", "admin")
-    refused = root.call("DELETE", f"/ai/users/{path}")
-    assert refused.status in (404, 405, 422), refused.body
-    if refused.status == 422:
-        assert "/ai/users/erase" in (refused.problem().errors or [])[0].message
+    for path in ("a%2Fb", "a%252Fb", "a%20b", "a%3Fb", "%2E%2E", "%F0%9F%A6%8A"):
+        refused = root.call("DELETE", f"/ai/users/{path}")
+        assert refused.status in (404, 405, 422), refused.body
+        if refused.status == 422:
+            assert "/ai/users/erase" in (refused.problem().errors or [])[0].message
     assert root.generate().status == 201
 
 

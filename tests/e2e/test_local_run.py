@@ -94,7 +94,7 @@ def test_a_token_makes_a_caller_and_a_group_an_admin(service: Service) -> None:
     assert ask(where, token=alice[:-4] + "AAAA")[0] == 401
 
 
-@pytest.mark.parametrize("subject", ["anonymous", "*", "née", "a b"])
+@pytest.mark.parametrize("subject", ["anonymous", "* née"])
 def test_any_subject_can_have_a_token(service: Service, subject: str) -> None:
     assert ask(f"{service.url}/ai/generated-images", token=token(service, subject)) == (
         200,
@@ -132,32 +132,52 @@ def test_without_a_service_the_commands_say_what_to_do(tmp_path: Path) -> None:
 
 
 def test_data_outlives_stops_and_kills_and_the_sample_comes_once(tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    with running(data) as service:
+    """The settings of the machine have no say in it, and a shared secret that does not exist is told of."""
+    data, nowhere = tmp_path / "data", "http://127.0.0.1:9"
+    foreign = {
+        "AWS_PROFILE": "nope",
+        "AWS_ENDPOINT_URL": nowhere,
+        "AWS_CONFIG_FILE": str(tmp_path / "none"),
+        "HTTP_PROXY": nowhere,
+        "http_proxy": nowhere,
+        "HTTPS_PROXY": nowhere,
+        "ALL_PROXY": nowhere,
+    }
+    with running(data, foreign) as service:
+        _, hers = ask(f"{service.url}/ai/generate", "POST", {"prompt": "a cup"}, token(service, "alice"))
+        assert ask(hers["image_url"])[0] == 200
+        event = "tests/events/list_datasets.json"
+        done = command("invoke", "ListDatasets", event, DATA_DIR=str(data), **foreign)
+        assert json.loads(done.stdout)["statusCode"] == 200
         _, first = ask(f"{service.url}/ai/generate", "POST", {"prompt": "one"})
-        time.sleep(2)
         service.process.send_signal(signal.SIGKILL)
         service.process.wait()
         assert eventually(lambda: not processes(data))
-    with running(data) as service:
+    named = {"AUTH_SECRET_NAME": "shared secret", "WEBHOOK_SECRET_NAME": "hooks"}
+    with running(data, named) as service:
         _, second = ask(f"{service.url}/ai/generate", "POST", {"prompt": "two"})
+        asked = [f"--name {name} --secret-string" for name in ("'shared secret'", "hooks")]
+        assert eventually(lambda: all(words in service.log.read_text() for words in asked))
+        for name in named.values():
+            service.stack.client("secretsmanager").create_secret(Name=name, SecretString="hush")
         service.process.send_signal(signal.SIGINT)
         assert service.process.wait(GONE_WITHIN) == 0
         assert not processes(data)
-    with running(data) as service:
+    with running(data, named) as service:
         images = ask(f"{service.url}/ai/generated-images")[1]["images"]
         assert [image["id"] for image in images] == [second["id"], first["id"]]
         for image in images:
             assert image["image_url"].startswith(service.url)
             assert ask(image["image_url"])[0] == 200
         assert len(ask(f"{service.url}/ai/datasets")[1]["datasets"]) == 1
+        assert "create-secret" not in service.log.read_text()
         service.process.terminate()
         assert service.process.wait(GONE_WITHIN) == 0
     assert not processes(data)
     assert not (data / "tmp").exists()
 
 
-@pytest.mark.parametrize("seconds", [0.2, 0.7, 1.2, 1.7])
+@pytest.mark.parametrize("seconds", [0.3, 1.5])
 def test_it_can_be_stopped_while_it_starts(tmp_path: Path, seconds: float) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "local.run"],
@@ -175,54 +195,19 @@ def test_it_can_be_stopped_while_it_starts(tmp_path: Path, seconds: float) -> No
     assert not processes(tmp_path)
 
 
-def test_the_service_ends_when_its_emulator_does(tmp_path: Path) -> None:
+def test_parameters_come_from_the_environment_and_it_ends_when_its_emulator_does(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    with running(data) as service:
+    foreign = {"AUTH_ISSUER": "https://issuer.example", "AUTH_AUDIENCE": "me", "ANONYMOUS_HISTORY": "none"}
+    with running(data, foreign) as service:
+        assert ask(f"{service.url}/ai/generated-images")[0] == 401
+        done = command("token", "alice", DATA_DIR=str(service.folder.path))
+        assert done.returncode == 1
+        assert "https://issuer.example" in done.stderr
         emulator = next(line for line in processes(data) if "local.emulator" in line)
         os.kill(int(emulator.split()[0]), signal.SIGKILL)
         assert service.process.wait(GONE_WITHIN) == 1
     assert "emulator.log" in service.log.read_text()
     assert not processes(data)
-
-
-def test_parameters_come_from_the_environment(tmp_path: Path) -> None:
-    foreign = {"AUTH_ISSUER": "https://issuer.example", "AUTH_AUDIENCE": "me", "ANONYMOUS_HISTORY": "none"}
-    with running(tmp_path / "data", foreign) as service:
-        assert ask(f"{service.url}/ai/generated-images")[0] == 401
-        done = command("token", "alice", DATA_DIR=str(service.folder.path))
-        assert done.returncode == 1
-        assert "https://issuer.example" in done.stderr
-
-
-def test_the_settings_of_the_machine_have_no_say(tmp_path: Path) -> None:
-    nowhere = "http://127.0.0.1:9"
-    foreign = {
-        "AWS_PROFILE": "nope",
-        "AWS_ENDPOINT_URL": nowhere,
-        "AWS_CONFIG_FILE": str(tmp_path / "none"),
-        "HTTP_PROXY": nowhere,
-        "http_proxy": nowhere,
-        "HTTPS_PROXY": nowhere,
-        "ALL_PROXY": nowhere,
-    }
-    with running(tmp_path / "data", foreign) as service:
-        _, image = ask(f"{service.url}/ai/generate", "POST", {"prompt": "a cup"}, token(service, "alice"))
-        assert ask(image["image_url"])[0] == 200
-        event = "tests/events/list_datasets.json"
-        done = command("invoke", "ListDatasets", event, DATA_DIR=str(service.folder.path), **foreign)
-        assert json.loads(done.stdout)["statusCode"] == 200
-
-
-def test_a_shared_secret_that_does_not_exist_is_told_of(tmp_path: Path) -> None:
-    named = {"AUTH_SECRET_NAME": "shared secret", "WEBHOOK_SECRET_NAME": "hooks"}
-    with running(tmp_path / "data", named) as service:
-        asked = [f"--name {name} --secret-string" for name in ("'shared secret'", "hooks")]
-        assert eventually(lambda: all(words in service.log.read_text() for words in asked))
-        for name in named.values():
-            service.stack.client("secretsmanager").create_secret(Name=name, SecretString="hush")
-    with running(tmp_path / "data", named) as service:
-        assert ask(f"{service.url}/ai/datasets")[0] == 200
-        assert "create-secret" not in service.log.read_text()
 
 
 def test_a_service_that_does_not_work_is_not_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,13 +245,20 @@ def test_a_sweep_that_found_nothing_is_not_told(capsys: pytest.CaptureFixture[st
     ],
 )
 def test_a_wrong_setting_is_refused_before_anything_starts(
-    tmp_path: Path, environment: dict[str, str], said: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], said: str
 ) -> None:
-    done = command("run", **{"DATA_DIR": str(tmp_path / "data"), "PORT": "0"} | environment)
-    assert done.returncode == 1
-    assert said in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    for name, value in ({"PORT": "0"} | environment).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ProblemError, match=said):
+        local_service.run(Folder(tmp_path / "data"))
     assert not (tmp_path / "data" / "keys").exists()
+
+
+def test_a_refusal_is_one_line(tmp_path: Path) -> None:
+    done = command("run", DATA_DIR=str(tmp_path / "data"), PORT="0", MODEL="dall-e")
+    assert done.returncode == 1
+    assert done.stderr.startswith("imagetrail: MODEL=dall-e")
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_a_port_that_is_taken(tmp_path: Path) -> None:
