@@ -6,15 +6,18 @@ import json
 import re
 import subprocess
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from imagetrail import generation
 from imagetrail.callers import ANONYMOUS, Caller
 from imagetrail.history import HistoryQuery
 from imagetrail.models import ImageRequest, ModelOutput
+from imagetrail.pixels import Picture, encode
 from imagetrail.settings import Settings
 from imagetrail.wiring import Deployment
 from local import demo
@@ -37,11 +40,17 @@ def plain(request: ImageRequest) -> ModelOutput:
     return ModelOutput(data=_SQUARE, provider="plain", model="plain", seed=request.seed, is_svg=True)
 
 
+def tiny(source: bytes, width: int, height: int, image_format: str, *, trusted_svg: bool) -> Picture:
+    """A picture that is stored as one of this size."""
+    return replace(encode(source, 8, 8, image_format, trusted_svg=trusted_svg), width=width, height=height)
+
+
 @pytest.fixture(scope="module")
 def brand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service with the demo in it."""
     with running(tmp_path_factory.mktemp("demo")) as service:
-        with closing(_deployment(service)) as deployment:
+        with closing(_deployment(service)) as deployment, pytest.MonkeyPatch.context() as patch:
+            patch.setattr(generation, "encode", tiny)
             made = demo.run(deployment, datetime.now(UTC), plain)
         assert 250 <= made.images <= 500
         assert made.failures
