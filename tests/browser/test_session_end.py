@@ -11,9 +11,9 @@ import pytest
 from playwright.sync_api import Dialog, Page, Request, expect
 
 from tests.browser.api import Api
-from tests.browser.conftest import SCREENSHOTS, session
+from tests.browser.conftest import session
 from tests.browser.ending import Session, cover, sign_in
-from tests.browser.test_appearance import findings
+from tests.browser.test_appearance import PAIRS, looks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -242,17 +242,14 @@ def test_an_upload_and_a_bulk_action_go_on(visit: Visit, service: Service, tmp_p
     assert {one["id"] for one in trash} == {one["id"] for one in made}
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", [(1280, 800), (390, 844), (320, 640)])
-def test_the_cover_is_accessible(visit: Visit, service: Service, theme: str, size: tuple[int, int]) -> None:
+def test_the_cover_is_accessible(visit: Visit, service: Service) -> None:
     Api(service, "covered").generate("A covered picture")
-    page = visit(user="covered", theme=theme, size=size)
+    page = visit(user="covered")
     page.locator(".tile img.seen").first.wait_for()
     Session(page).end()
     page.get_by_role("textbox", name="Prompt").fill("A thought")
     page.keyboard.press("Enter")
     expect(cover(page).get_by_role("button", name="Sign in with your account")).to_be_visible()
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"session-end-{size[0]}-{theme}.png")
-    assert findings(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    for theme, size in PAIRS:
+        assert looks(page, "session-end", theme, size) == []
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
