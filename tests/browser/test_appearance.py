@@ -152,7 +152,7 @@ def history(service: Service) -> str:
     scenes = ("A lake at dawn", "A city at night", "Dunes in the evening", "A forest in autumn", "A harbour", "Peaks")
     for number, ratio in enumerate(ratios):
         scene = scenes[number % len(scenes)]
-        image = api.generate(scene, aspect_ratio=ratio, seed=number, quality="draft")
+        image = api.generate(scene, aspect_ratio=ratio, seed=number)
     again = api.call("POST", f"/ai/generated-images/{image['id']}/regenerate", {"prompt": "A lake in winter"})
     api.call("POST", f"/ai/generated-images/{again['id']}/regenerate", {"style": "woodcut"})
     api.call("PUT", f"/ai/generated-images/{again['id']}/favorite")

@@ -39,7 +39,7 @@ OPERATIONS: list[Any] = [found.ok() for found in DOCUMENT.get_all_operations() i
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.label)
 def test_the_service_keeps_its_contract(service: Service, operation: Any, mode: GenerationMode) -> None:
-    @settings(max_examples=20, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=8, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(operation.as_strategy(generation_mode=mode))
     def keeps(case: Case[Any]) -> None:
         case.call_and_validate(base_url=service.url, checks=CHECKS)

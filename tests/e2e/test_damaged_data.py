@@ -63,7 +63,7 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with running(data) as service:
         api = Api(service, "alice")
         for prompt in ("kept", *(damage.__name__ for damage in DAMAGES)):
-            api.generate(prompt, quality="draft")
+            api.generate(prompt)
     return data
 
 
