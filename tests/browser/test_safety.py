@@ -115,9 +115,10 @@ def test_what_is_stored_or_in_the_address_is_shown_as_it_is(visit: Visit, servic
     viewer = page.get_by_role("dialog", name="Image")
     expect(viewer.get_by_role("button", name=ATTACKS[0])).to_contain_text(ATTACK[:200])
     expect(viewer.locator("dl")).to_contain_text(ATTACKS[1])
+    page = visit(prepare=lambda page: watched(page, alarmed))
     for attack in ATTACKS:
-        page = visit(f"/?status={attack}&dataset_id={attack}&from={attack}&to={attack}&image={attack}&panel={attack}")
-        watched(page, alarmed)
+        names = ("status", "dataset_id", "from", "to", "image", "panel")
+        page.goto(f"{service.url}/?{'&'.join(f'{name}={attack}' for name in names)}")
         expect(page.get_by_role("dialog", name="Image").get_by_role("alert")).to_be_visible()
     assert not alarmed
 
