@@ -6,6 +6,8 @@ INSTALL := pip install --quiet --disable-pip-version-check --no-deps
 # The short files come last, so that both workers end together.
 SLOWEST_FIRST := tests/integration tests/e2e tests/browser tests/unit
 export SAM_CLI_TELEMETRY := 0
+# Each Lambda function of the local run starts a Python process, which compiles all modules where none are kept.
+unexport PYTHONDONTWRITEBYTECODE
 
 # Makes a virtual environment, unless there is one that works.
 define environment
