@@ -78,9 +78,15 @@ def row(line: int, columns: Sequence[str | None], cells: Sequence[Any], *, last:
     """The row of these cells, or why they make none."""
     if len(cells) != len(columns):
         return broken(line, f"has {counted(len(cells), 'cell')} where there are {len(columns)} columns", last=last)
-    if any(isinstance(cell, str) and _DAMAGED.search(cell) for cell in cells):
+    if any(map(_is_damaged, cells)):
         return broken(line, "has characters that are damaged: its bytes do not fit the encoding of the file", last=last)
     return Row(line, {column: cell for column, cell in zip(columns, cells, strict=True) if column is not None})
+
+
+def _is_damaged(cell: Any) -> bool:
+    if isinstance(cell, list):
+        return any(map(_is_damaged, cell))
+    return isinstance(cell, str) and _DAMAGED.search(cell) is not None
 
 
 def broken(first: int, trouble: str, *, last: int = 0) -> Row:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _ESCAPE = re.compile(rb"\\(?:([0-7]{1,3})|x([0-9A-Fa-f]{1,2})|(.))", re.DOTALL)
 _NAMED = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
+_CLOSING = re.compile(r'[^"]*+(?:""[^"]*+)*+"', re.DOTALL)
 _FOOTER = re.compile(r"\(\d+ rows?\)")
 Style = Literal["csv", "text", "unaligned"]
 
@@ -51,19 +52,19 @@ class Dialect:
         Only CSV has rows of several lines: those whose quotes are open at the end of a line.
         """
         has_quotes = self.style == "csv"
-        first, quotes, held, size = 0, 0, list[str](), 0
+        first, is_open, held, size = 0, False, list[str](), 0
         for number, line, is_whole in _physical(readline, after):
             first = first or number
             size += len(line)
-            quotes += line.count('"') if has_quotes else 0
+            is_open = has_quotes and self._is_open(line, is_open)
             if size <= LONGEST_ROW:
                 held.append(line)
             else:
                 held.clear()
-            if quotes % 2 or not is_whole:
+            if is_open or not is_whole:
                 continue
             raw, long = "".join(held), size > LONGEST_ROW
-            start, first, quotes, size = first, 0, 0, 0
+            start, first, size = first, 0, 0
             held.clear()
             bare = raw.rstrip("\r\n")
             if long:
@@ -74,6 +75,20 @@ class Dialect:
                 yield Line(start, number, bare)
         if size:
             yield Line(first, number, "", "has a quote that is not closed")
+
+    def _is_open(self, text: str, is_open: bool) -> bool:
+        """Whether a quoted cell goes on behind this text; a quote opens one only where a cell begins."""
+        at = 0
+        if not is_open and text.startswith('"'):
+            is_open, at = True, 1
+        while True:
+            if is_open:
+                if (found := _CLOSING.match(text, at)) is None:
+                    return True
+                at = found.end()
+            if (at := text.find(f'{self.delimiter}"', at)) < 0:
+                return False
+            is_open, at = True, at + 2
 
     def cells(self, text: str) -> list[str | None]:
         """The cells of a row. Raises Unreadable."""
@@ -104,6 +119,8 @@ class Dialect:
         at = 0
         while (found := cell.match(text, at)) is not None:
             quoted, bare = found.groups()
+            if bare and bare.lstrip().startswith('"'):
+                raise Unreadable("has a blank before a quote")
             cells.append(quoted.replace('""', '"') if quoted is not None else None if bare in self.nulls else bare)
             at = found.end()
             if at == len(text):
@@ -162,7 +179,9 @@ def _escaped(found: re.Match[bytes]) -> bytes:
 
 @cache
 def _cell(delimiter: str) -> re.Pattern[str]:
-    return re.compile(rf'"([^"]*(?:""[^"]*)*)"|([^"{re.escape(delimiter)}]*)', re.DOTALL)
+    return re.compile(
+        rf'"([^"]*+(?:""[^"]*+)*+)"|((?:[^"{re.escape(delimiter)}][^{re.escape(delimiter)}]*+)?+)', re.DOTALL
+    )
 
 
 @cache

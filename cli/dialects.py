@@ -115,7 +115,7 @@ def _candidates(sample: str, choice: Choice, sep: str | None) -> list[Dialect]:
     return [
         *(Dialect("text", one) for one in delimiters if one == "\t"),
         *(Dialect("csv", delimiter) for delimiter in delimiters),
-        *(Dialect("text", one) for one in delimiters if one != "\t"),
+        *(Dialect("text", one) for one in delimiters if one != "\t" and _ESCAPED.search(sample)),
         *(Dialect("unaligned", delimiter) for delimiter in delimiters if delimiter in "\t|"),
     ]
 
@@ -132,8 +132,6 @@ def _read(sample: str, dialect: Dialect, choice: Choice, *, is_whole: bool, limi
     right = [cells for cells in rows if cells is not None and len(cells) == len(columns)]
     likely = [cells for cells in right if _is_likely(columns, cells)]
     is_usual = all(_is_usual(dialect, columns, cells) for cells in likely)
-    if dialect.style == "text" and dialect.delimiter != "\t":
-        is_usual = is_usual and _ESCAPED.search(sample) is not None
     named = sum(column is not None for column in columns) if header else 0
     return _Reading(dialect, header, columns, rows, (len(likely), is_usual, named, len(right)))
 
@@ -213,8 +211,25 @@ def _settled(reading: _Reading, choice: Choice, *, has_sep: bool) -> Layout:
         )
     if reading.header is None and any(len(_named(cells)) > 2 for cells in reading.rows[:_TITLES]):
         raise ProblemError("the header is not the first row; delete what is above it")
+    is_guess = choice.style is None and reading.dialect.style == "text" and reading.dialect.delimiter != "\t"
+    if is_guess and _has_quotes(reading):
+        raise ProblemError(
+            "the cells of this file are both quoted and escaped with backslashes; export it as CSV with doubled"
+            " quotes, or give --format text if the quotes belong to the text"
+        )
     columns = resolved(names, ignore_unknown=choice.ignore_unknown)
     return Layout(_with_nulls(reading), columns, reading.header is not None, has_sep)
+
+
+def _has_quotes(reading: _Reading) -> bool:
+    """Whether most of the filled cells in a column of texts are between quotes."""
+    right = [cells for cells in reading.rows if cells is not None and len(cells) == len(reading.columns)]
+    for at, column in enumerate(reading.columns):
+        filled = [cell for cells in right if (cell := cells[at])]
+        quoted = sum(len(cell) > 1 and cell[0] == cell[-1] == '"' for cell in filled)
+        if column is not None and quoted * 2 > len(filled):
+            return True
+    return False
 
 
 def _with_nulls(reading: _Reading) -> Dialect:

@@ -16,6 +16,7 @@ from typing import IO
 from local.problem import ProblemError
 
 _BLOCK = 1 << 20
+_FEW = 5  # damaged characters, which also a short file may have
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -25,11 +26,14 @@ _MARKS = (
 )
 _GIVE = "say which encoding it has, such as --encoding windows-1252"
 _HIGH = re.compile(r"[^\x00-\x7f]")
-# In Windows-1252: three letters with accents in a row, a sign within a word, a capital at the end of one.
+_NOT_OF_FILES = {"idna", "punycode", "raw-unicode-escape", "unicode-escape", "utf-7"}
+# In Windows-1252: three letters with accents in a row, a sign within a word, a capital at the end of one, and letters
+# that stand for others in Windows-1250, 1257 and 1258 and are rare, or elsewhere in words, in Western languages.
 _FOREIGN = re.compile(
     r"[À-ÖØ-öø-ÿ]{3,}"
     r"|(?<=[A-Za-zÀ-ÿ])[¡-©«¬®-³µ¶¸¹»-¿€‚„†‡ˆ‰‹“”•˜™›](?=[A-Za-zÀ-ÿ])"
     r"|(?<=[a-zß-ÿ])[À-ÖØ-ÞŠŒŽŸ]"
+    r"|[ìòù](?=[a-zà-ÿšžœ])|õ(?!e)|û(?![tlr\W])|[ýþð]|[ÌÒÞ]"
     r"|[\udc80-\udcff]"
 )
 
@@ -41,6 +45,8 @@ def text_of(file: IO[bytes], encoding: str | None) -> tuple[TextIOWrapper, str]:
     """
     if encoding is not None:
         name, note = _checked(encoding), ""
+        if name in ("utf-16", "utf-32"):
+            name = _with_order(name, file)
     else:
         file.seek(0)
         name, note = _detected(file)
@@ -52,7 +58,7 @@ def text_of(file: IO[bytes], encoding: str | None) -> tuple[TextIOWrapper, str]:
 def _checked(encoding: str) -> str:
     try:
         name = codecs.lookup(encoding).name
-        if b"a".decode(name) != "a" and not name.startswith(("utf-16", "utf-32")):
+        if name in _NOT_OF_FILES or (b"a".decode(name) != "a" and not name.startswith(("utf-16", "utf-32"))):
             raise LookupError
     except UnicodeError:
         if not name.startswith(("utf-16", "utf-32")):
@@ -60,6 +66,16 @@ def _checked(encoding: str) -> str:
     except (LookupError, ValueError):
         raise ProblemError(f"there is no encoding {encoding}; use a name such as utf-8 or windows-1252") from None
     return "utf-8-sig" if name == "utf-8" else name
+
+
+def _with_order(name: str, file: IO[bytes]) -> str:
+    """The encoding with its order of bytes, by where the zeros of its beginning are, where no mark says it."""
+    file.seek(0)
+    beginning = file.read(4096)
+    if any(beginning.startswith(mark) for mark, marked in _MARKS if marked == name):
+        return name
+    width = 2 if name == "utf-16" else 4
+    return f"{name}-{'be' if beginning[::width].count(0) > beginning[width - 1 :: width].count(0) else 'le'}"
 
 
 def _detected(file: IO[bytes]) -> tuple[str, str]:
@@ -82,12 +98,19 @@ def _is_utf8(file: IO[bytes]) -> bool:
     try:
         while block := file.read(_BLOCK):
             if b"\0" in block:
-                raise ProblemError("the file is not text: it holds zero bytes")
+                raise _with_zeros()
             decoder.decode(block)
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         return False
     return True
+
+
+def _with_zeros() -> ProblemError:
+    return ProblemError(
+        "the file is not text: it holds zero bytes; if it is UTF-16 without a byte order mark, give --encoding"
+        " utf-16-le or utf-16-be"
+    )
 
 
 def _one_byte(file: IO[bytes]) -> tuple[str, str]:
@@ -97,14 +120,14 @@ def _one_byte(file: IO[bytes]) -> tuple[str, str]:
     whole = damaged = high = foreign = 0
     while block := file.read(_BLOCK):
         if b"\0" in block:
-            raise ProblemError("the file is not text: it holds zero bytes")
+            raise _with_zeros()
         found = _HIGH.findall(utf8.decode(block))
         escaped = sum("\udc80" <= character <= "\udcff" for character in found)
         whole, damaged = whole + len(found) - escaped, damaged + escaped
         western = block.decode("cp1252", errors="surrogateescape")
         high += len(_HIGH.findall(western))
         foreign += sum(map(len, _FOREIGN.findall(western)))
-    if whole >= damaged:
+    if damaged * 20 <= whole or damaged <= min(whole, _FEW):
         return "utf-8", ""  # the rows with the damaged bytes are refused
     if whole:
         raise ProblemError(f"the file mixes UTF-8 with another encoding; {_GIVE}")

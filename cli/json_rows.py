@@ -169,6 +169,8 @@ def _value(line: str, undo: Callable[[str], str]) -> Any:
 def _array(text: TextIO, number: int, begun: str, undo: Callable[[str], str]) -> Iterator[tuple[int, Any]]:
     """The objects of an array, or objects of several lines."""
     buffer, at, step = "", 0, _BLOCK
+    is_array = begun.lstrip().startswith("[")
+    is_closed = False
     block, is_last = begun.lstrip().removeprefix("["), False
     while True:
         try:
@@ -178,9 +180,12 @@ def _array(text: TextIO, number: int, begun: str, undo: Callable[[str], str]) ->
             return
         for value, start, end in _values(buffer, is_last=is_last):
             number += buffer.count("\n", at, start)
+            is_closed = is_closed or "]" in buffer[at:start]
             yield number, value
             number, at, step = number + buffer.count("\n", start, end), end, _BLOCK
         if is_last and _FRAME.fullmatch(buffer, _gap(buffer, at)):
+            if is_array and not is_closed and "]" not in buffer[at:]:
+                yield number, Unreadable("the array is not closed: the file was cut off, and rows may be missing")
             return
         if is_last or len(buffer) - at > LONGEST_ROW:
             yield number, Unreadable("is not JSON, or too long; what comes after it was not read")

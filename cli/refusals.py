@@ -44,7 +44,8 @@ class Refusals:
         self._has_rows = True
         with self._named():
             for column, reason in outcome.reasons:
-                self._write(csv_line([outcome.line, outcome.id, column, reason]))
+                cells = (_readable(text) for text in (outcome.id, column, reason))
+                self._write(csv_line([outcome.line, *cells]))
 
     def _write(self, line: bytes) -> None:
         self._file.write(line)
@@ -56,3 +57,8 @@ class Refusals:
             yield
         except OSError as error:
             raise ProblemError(f"the report {self.path} cannot be written: {error.strerror}") from None
+
+
+def _readable(text: str) -> str:
+    """The text with a question mark for each character that is half of one."""
+    return text.encode(errors="replace").decode()

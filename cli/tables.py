@@ -113,6 +113,8 @@ def _named(path: Path) -> Iterator[None]:
         yield
     except UnicodeDecodeError as error:
         raise ProblemError(f"{path} is not {error.encoding} throughout, or is cut off") from None
+    except UnicodeError as error:
+        raise ProblemError(f"{path} is not in the encoding that was given: {error}") from None
     except (zipfile.BadZipFile, gzip.BadGzipFile, EOFError, zlib.error):
         raise ProblemError(f"{path} is damaged or incomplete") from None
     except NotImplementedError:

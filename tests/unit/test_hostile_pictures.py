@@ -23,9 +23,9 @@ PROGRAM = """
 import sys, time
 from imagetrail import pixels, provenance
 source = sys.stdin.buffer.read()
-for take in (pixels.accept, pixels.thumbnail, pixels.measure, provenance.extract):
+for take in (pixels.accept, pixels.thumbnail, pixels.measure, pixels.convert, provenance.extract):
     try:
-        take(source)
+        take(source) if take is not pixels.convert else take(source, "jpg" if source[1:4] == b"PNG" else "png")
     except (pixels.UndecodableImage, provenance.NoProvenance):
         pass
 status = open("/proc/self/status").read()
@@ -58,6 +58,11 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "png APNG": lambda: png(extra=chunk(b"acTL", bytes(8)) + chunk(b"fdAT", bytes(4) + PACKED) * 900),
     "png 16 bit": lambda: png(8192, 8192, color=6, depth=16),
     "png interlaced": lambda: png(8192, 8192, color=6, depth=16, interlaced=1),
+    "png raw XMP of blanks": lambda: png(
+        extra=chunk(b"zTXt", b"Raw profile type xmp\0\0" + zlib.compress(b"\nxmp\n 1" + b" " * 7_000_000 + b"Z"))
+    ),
+    "png to convert": lambda: png(5_800, 5_800, color=6),
+    "png interlaced to convert": lambda: png(5_800, 5_800, color=6, interlaced=1),
     "png wide": lambda: png(32_767, 2_000, color=6, depth=16),
     "jpg APPn": lambda: jpeg(segment(0xE5, bytes(65_000)) * 150),
     "jpg ICC": lambda: jpeg(
@@ -68,6 +73,8 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "jpg scans": lambda: progressive_scans(60, 4096),
     "jpg many scans": lambda: progressive_scans(100_000, 64),
     "jpg progressive": lambda: jpeg(width=8192, height=8192, interlace=True, subsample_mode="off"),
+    "jpg progressive to convert": lambda: jpeg(width=5_800, height=5_800, interlace=True),
+    "jpg turned to convert": lambda: jpeg(segment(0xE1, EXIF_TURNED), width=5_800, height=5_800, interlace=True),
     "jpg turned": lambda: jpeg(segment(0xE1, EXIF_TURNED), width=8192, height=8192),
     "webp ICCP": lambda: webp(riff(b"ICCP", bytes(9_000_000)), WEBP_PICTURE, flags=0x20),
     "webp chunks": lambda: webp(WEBP_PICTURE, riff(b"XXXX", b"") * 1_200_000),

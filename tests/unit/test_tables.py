@@ -126,11 +126,13 @@ def test_rows_are_counted_by_lines_and_each_tells_its_own_trouble(tmp_path: Path
     ]
 
 
-def test_a_stray_quote_tells_all_the_lines_that_it_took(tmp_path: Path) -> None:
+def test_a_quote_that_opens_a_cell_tells_all_the_lines_that_it_took(tmp_path: Path) -> None:
     data = b'id,created_at,prompt\n1,0,a 12" fox\n2,0,lost\n3,0,a 9" hare\n4,0,fine\n5,0,"cut\n6,0,off\n'
     told = [(row.line, row.cells or row.trouble) for row in read(tmp_path / "t", data)]
     assert told == [
-        (2, "has a quote in the middle of a cell; lines 2 to 4 were read as one row"),
+        (2, {"id": "1", "created_at": "0", "prompt": 'a 12" fox'}),
+        (3, {"id": "2", "created_at": "0", "prompt": "lost"}),
+        (4, {"id": "3", "created_at": "0", "prompt": 'a 9" hare'}),
         (5, {"id": "4", "created_at": "0", "prompt": "fine"}),
         (6, "has a quote that is not closed; lines 6 to 7 were read as one row"),
     ]

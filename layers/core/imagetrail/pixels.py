@@ -18,6 +18,7 @@ from imagetrail.decoder_input import DecoderInput, UnsupportedImage, reduce
 
 MAX_PIXELS = 70_000_000  # four times the largest picture we make
 MAX_DECODER_BYTES = 270_000_000  # what a decoder may hold of one picture
+MAX_CONVERTED = 34_000_000  # pixels: 8K
 THUMBNAIL_SIDE = 512
 MIN_SIDE, MAX_SIDE = 64, 16_384  # of an upload
 MAX_RATIO = 16  # of an upload's sides: what is kept of it has at least MIN_SIDE, even at its smallest
@@ -101,9 +102,27 @@ def encode(source: bytes, width: int, height: int, image_format: str, *, trusted
 
 
 def convert(source: bytes, image_format: str) -> Picture:
-    """A PNG, JPEG or WebP at its own size, upright, as "png", "jpg" or "webp". Raises UndecodableImage."""
+    """A PNG, JPEG or WebP at its own size, upright, as "png", "jpg" or "webp". Raises UndecodableImage.
+
+    What is upright already is never held as a whole: it is decoded once for each thing that is made of it.
+    """
     with _decoding():
-        return encode(source, *_reduced(source).upright_size, image_format)
+        given = _reduced(source)
+        if given.width * given.height > MAX_CONVERTED:
+            raise UndecodableImage(
+                f"The image has {given.width} x {given.height} pixels; at most {MAX_CONVERTED // 1_000_000} million are"
+                " converted to another format. Convert it before, or scale it down."
+            )
+        if given.orientation > 1:
+            return encode(source, *given.upright_size, image_format)
+        picture = _whole(given)
+        if picture.hasalpha():
+            is_opaque = picture.extract_band(picture.bands - 1).min() == 255
+            picture = _whole(given)
+            picture = picture.extract_band(0, n=picture.bands - 1) if is_opaque else picture
+        flat = picture.flatten(background=[255]) if image_format == "jpg" and picture.hasalpha() else picture
+        data = flat.write_to_buffer(f".{image_format}", keep="none", **ENCODERS[image_format])
+        return Picture(data, given.width, given.height, _preview(_within(given, THUMBNAIL_SIDE)))
 
 
 def measure(source: bytes) -> Measured:
@@ -172,12 +191,14 @@ def _decoding() -> Iterator[None]:
 
 
 def _reduced(source: bytes) -> DecoderInput:
-    """The picture of a file, whose header was checked."""
+    """The picture of a file, whose header was checked. Raises BrokenContainer and UndecodableImage."""
     try:
         kind_of(source)
     except BrokenContainer as error:
         raise UndecodableImage("The image is not a PNG, JPEG or WebP file. Save it as one of these.") from error
     given = reduce(source)
+    if not (given.width and given.height):
+        raise BrokenContainer("The image has no pixels.")
     pixels, sides = given.width * given.height, "{} x {} pixels".format(*given.upright_size)
     if pixels > MAX_PIXELS or max(given.width, given.height) > _WIDEST:
         raise UndecodableImage(
@@ -206,6 +227,11 @@ def _open(given: DecoderInput, width: float, height: float) -> pyvips.Image:
             " down, or save it as a baseline (not progressive) JPEG or as a PNG without interlacing."
         )
     return _LOADERS[given.kind](given.data, access="sequential", fail_on="error", **options)
+
+
+def _whole(given: DecoderInput) -> pyvips.Image:
+    """The picture as it is stored, at its own size, to be read once."""
+    return _to_srgb(_open(given, given.width, given.height), given.profile)
 
 
 def _within(given: DecoderInput, side: int) -> pyvips.Image:

@@ -16,7 +16,7 @@ JPEG_PACKET_MAX = 65_502  # bytes of XMP in one APP1 segment
 
 _PNG_KEYWORD = b"XML:com.adobe.xmp\0"
 _RAW_KEYWORD = b"Raw profile type xmp\0"
-_RAW_PROFILE = re.compile(rb"\s*xmp\s+\d+\s+([0-9A-Fa-f\s]+)\0*")
+_RAW_PROFILE = re.compile(rb"\s*+xmp\s++\d++\s++([0-9A-Fa-f\s]++)\0*+")
 _PACKET_MAX = 4 * 1024 * 1024
 _APP0, _APP1, _START_OF_SCAN = 0xE0, 0xE1, 0xDA
 _STANDARD = b"http://ns.adobe.com/xap/1.0/\0"
