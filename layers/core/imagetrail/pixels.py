@@ -18,7 +18,7 @@ from imagetrail.decoder_input import DecoderInput, UnsupportedImage, reduce
 
 MAX_PIXELS = 70_000_000  # four times the largest picture we make
 MAX_DECODER_BYTES = 270_000_000  # what a decoder may hold of one picture
-MAX_CONVERTED = 34_000_000  # pixels: 8K
+MAX_CONVERTED, _MEDIUM = 34_000_000, 8_000_000  # pixels: 8K, 4K
 THUMBNAIL_SIDE = 512
 MIN_SIDE, MAX_SIDE = 64, 16_384  # of an upload
 MAX_RATIO = 16  # of an upload's sides: what is kept of it has at least MIN_SIDE, even at its smallest
@@ -121,7 +121,9 @@ def convert(source: bytes, image_format: str) -> Picture:
             picture = _whole(given)
             picture = picture.extract_band(0, n=picture.bands - 1) if is_opaque else picture
         flat = picture.flatten(background=[255]) if image_format == "jpg" and picture.hasalpha() else picture
-        data = flat.write_to_buffer(f".{image_format}", keep="none", **ENCODERS[image_format])
+        # Optimal codes take 12 bytes a pixel to find.
+        plain = {"optimize_coding": False} if image_format == "jpg" and given.width * given.height > _MEDIUM else {}
+        data = flat.write_to_buffer(f".{image_format}", keep="none", **(ENCODERS[image_format] | plain))
         return Picture(data, given.width, given.height, _preview(_within(given, THUMBNAIL_SIDE)))
 
 
