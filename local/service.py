@@ -118,12 +118,12 @@ def _welcome(folder: Folder, stack: Stack) -> None:
 
 @contextlib.contextmanager
 def _catching_up(folder: Folder) -> Iterator[None]:
-    """Mends the search index beside what the block does."""
+    """Brings the search index in step beside what the block does. What it leaves undone, the next start does."""
     process = subprocess.Popen([sys.executable, "-m", "local.catch_up", str(folder.path)], cwd=template.ROOT)
     try:
         yield
     finally:
-        process.terminate()
+        process.kill()  # it writes each shard of the index at once, so that nothing is left half done
         process.wait()
 
 
