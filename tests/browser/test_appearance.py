@@ -70,6 +70,7 @@ def viewer(page: Page) -> None:
 def form(page: Page) -> None:
     viewer(page)
     page.get_by_role("button", name="Again", exact=True).click()
+    expect(page.get_by_role("textbox", name="Prompt")).to_be_focused()
     page.get_by_role("combobox", name="Style").fill("watercolor")
     page.get_by_role("button", name="Aspect ratio").click()
 

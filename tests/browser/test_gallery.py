@@ -174,6 +174,7 @@ def test_an_image_is_the_start_of_another(visit: Visit, service: Service) -> Non
     page = visit(user="again")
     page.get_by_role("link", name="A windmill").click()
     page.get_by_role("button", name="Again", exact=True).click()
+    expect(page.get_by_role("textbox", name="Prompt")).to_be_focused()
     expect(page.get_by_text("Again, as it is")).to_be_visible()
     assert form(page)["Prompt"] == "A windmill"
     assert form(page)["Style"] == "etching"
@@ -201,6 +202,7 @@ def test_an_image_is_made_again_with_changes_and_its_family_is_shown(visit: Visi
     page = visit(user="family")
     page.get_by_role("link", name="A lantern").click()
     page.get_by_role("button", name="Again", exact=True).click()
+    expect(page.get_by_role("textbox", name="Prompt")).to_be_focused()
     page.get_by_role("combobox", name="Style").fill("chalk")
     page.get_by_role("button", name="Same as before").click()
     with page.expect_request("**/regenerate") as sent:

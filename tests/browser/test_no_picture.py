@@ -82,6 +82,7 @@ def test_it_is_opened_selected_and_started_from(visit: Visit, record: dict[str, 
     expect(viewer.get_by_role("region", name="Family").locator("span.thumb")).to_have_count(1)
     assert looks(page, "no-picture-viewer", "light") == []
     viewer.get_by_role("button", name="Again", exact=True).click()
+    expect(page.get_by_role("textbox", name="Prompt")).to_be_focused()
     expect(page.locator(".parent span.thumb")).to_be_visible()
     expect(page.get_by_role("textbox", name="Prompt")).to_have_value("A tea house")
     page.get_by_role("link", name="A tea house").focus()
