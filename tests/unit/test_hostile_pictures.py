@@ -25,7 +25,8 @@ from imagetrail import pixels, provenance
 source = sys.stdin.buffer.read()
 for take in (pixels.accept, pixels.thumbnail, pixels.measure, pixels.convert, provenance.extract):
     try:
-        take(source) if take is not pixels.convert else take(source, "jpg" if source[1:4] == b"PNG" else "png")
+        for kind in ("jpg", "webp") if take is pixels.convert and source[1:4] == b"PNG" else ("png",):
+            take(source, kind) if take is pixels.convert else take(source)
     except (pixels.UndecodableImage, provenance.NoProvenance):
         pass
 status = open("/proc/self/status").read()
@@ -62,7 +63,7 @@ BOMBS: dict[str, Callable[[], bytes]] = {
         extra=chunk(b"zTXt", b"Raw profile type xmp\0\0" + zlib.compress(b"\nxmp\n 1" + b" " * 7_000_000 + b"Z"))
     ),
     "png to convert": lambda: png(5_800, 5_800, color=6),
-    "png interlaced to convert": lambda: png(5_800, 5_800, color=6, interlaced=1),
+    "png interlaced to convert": lambda: png(4_096, 4_096, color=6, depth=16, interlaced=1),
     "png wide": lambda: png(32_767, 2_000, color=6, depth=16),
     "jpg APPn": lambda: jpeg(segment(0xE5, bytes(65_000)) * 150),
     "jpg ICC": lambda: jpeg(
@@ -73,8 +74,8 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "jpg scans": lambda: progressive_scans(60, 4096),
     "jpg many scans": lambda: progressive_scans(100_000, 64),
     "jpg progressive": lambda: jpeg(width=8192, height=8192, interlace=True, subsample_mode="off"),
-    "jpg progressive to convert": lambda: jpeg(width=5_800, height=5_800, interlace=True),
-    "jpg turned to convert": lambda: jpeg(segment(0xE1, EXIF_TURNED), width=5_800, height=5_800, interlace=True),
+    "jpg progressive to convert": lambda: jpeg(width=4_096, height=4_096, interlace=True),
+    "jpg turned to convert": lambda: jpeg(segment(0xE1, EXIF_TURNED), width=5_800, height=5_800),
     "jpg turned": lambda: jpeg(segment(0xE1, EXIF_TURNED), width=8192, height=8192),
     "webp ICCP": lambda: webp(riff(b"ICCP", bytes(9_000_000)), WEBP_PICTURE, flags=0x20),
     "webp chunks": lambda: webp(WEBP_PICTURE, riff(b"XXXX", b"") * 1_200_000),

@@ -108,10 +108,12 @@ def convert(source: bytes, image_format: str) -> Picture:
     """
     with _decoding():
         given = _reduced(source)
-        if given.width * given.height > MAX_CONVERTED:
+        holds_more = given.buffered or image_format == "webp" or (image_format == "jpg" and given.orientation > 1)
+        most = MAX_CONVERTED // 2 if holds_more else MAX_CONVERTED
+        if given.width * given.height > most:
             raise UndecodableImage(
-                f"The image has {given.width} x {given.height} pixels; at most {MAX_CONVERTED // 1_000_000} million are"
-                " converted to another format. Convert it before, or scale it down."
+                f"The image has {given.width} x {given.height} pixels; at most {most // 1_000_000} million are"
+                f" converted to {image_format} from how it is stored. Convert it before, or scale it down."
             )
         if given.orientation > 1:
             return encode(source, *given.upright_size, image_format)
