@@ -112,10 +112,11 @@ def _candidates(sample: str, choice: Choice, sep: str | None) -> list[Dialect]:
         return [Dialect(choice.style, delimiter) for delimiter in of_style]
     if _FOOTER.search(sample):
         return [Dialect("unaligned", delimiter) for delimiter in ("|", *delimiters[:3])]
+    is_escaped = _ESCAPED.search(sample) is not None
     return [
         *(Dialect("text", one) for one in delimiters if one == "\t"),
         *(Dialect("csv", delimiter) for delimiter in delimiters),
-        *(Dialect("text", one) for one in delimiters if one != "\t" and _ESCAPED.search(sample)),
+        *(Dialect("text", one) for one in delimiters if is_escaped and one != "\t"),
         *(Dialect("unaligned", delimiter) for delimiter in delimiters if delimiter in "\t|"),
     ]
 

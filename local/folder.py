@@ -88,7 +88,7 @@ class Folder:
             return None
         except (OSError, ValueError, TypeError, AttributeError):
             pass
-        raise ProblemError(f"{file} is damaged; delete it and start again: it is written anew and no data is lost")
+        raise ProblemError(f"{file} is damaged; delete it and start again: it is created again and no data is lost")
 
     def remember(self, runtime: Runtime) -> None:
         fresh = self.path / "runtime.new"

@@ -14,13 +14,17 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _OWN_SITES = frozenset({"", "same-origin", "none"})
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a Host header names this machine's loopback address."""
+    try:
+        return "@" not in host and urlsplit(f"//{host}").hostname in _LOOPBACK
+    except ValueError:
+        return False
+
+
 def check_host(host: str, public_url: str) -> None:
     """Raises Forbidden for a Host that is neither loopback nor the host of `public_url`."""
-    try:
-        name = None if "@" in host else urlsplit(f"//{host}").hostname
-    except ValueError:
-        name = None
-    if name not in _LOOPBACK and host.lower() != urlsplit(public_url).netloc.lower():
+    if not is_loopback(host) and host.lower() != urlsplit(public_url).netloc.lower():
         raise Forbidden(
             f"This service answers at {public_url}. To reach it under another host, set PUBLIC_URL to that address."
         )

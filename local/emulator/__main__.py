@@ -25,7 +25,6 @@ from local.emulator import objects, patches, snapshot
 from local.emulator.context import Context
 from local.emulator.disk import Disk
 from local.emulator.guard import Guard
-from local.emulator.journal import Journal
 from local.emulator.launch import PROBLEM
 from local.limits import allow_many_sockets
 from local.problem import ProblemError, explained_full_disk
@@ -39,8 +38,7 @@ async def run(socket: int, data: Path) -> None:
     """Serves on an inherited socket until the parent ends or a signal comes. Raises ProblemError."""
     gc.disable()  # while the history is read: it is all kept, and collections would take seconds
     context = Context(credentials.read(data), Disk(data))
-    saved = snapshot.read(data)
-    journal = Journal(data / "items.jsonl", context.disk, saved.journal)
+    saved, journal = snapshot.opened(data, context.disk)
     store = snapshot.Snapshot(data, journal, context.disk, saved)
     ministack.load_state, ministack.save_all = store.load, store.save
     journal.follow(dynamodb)

@@ -19,8 +19,8 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs
 
 from ministack.core import iam_evaluator, sigv4
 from ministack.core.iam_evaluator import CredentialResolutionError
@@ -30,6 +30,7 @@ from local import sign_in
 from local.emulator.context import Context
 from local.emulator.headers import DISK, TOKEN
 from local.emulator.patches.root_key import signed_form
+from local.origins import is_loopback
 
 _DISK_FULL = (DISK.encode(), b"full")
 Scope = MutableMapping[str, Any]
@@ -37,7 +38,6 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _OF_BROWSERS = frozenset({"origin", "sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest"})
 _INTERNAL = ("/_", "/health", "/ready")
 _KEYS = "/.well-known/jwks.json"
@@ -57,6 +57,15 @@ class Refusal(Exception):
         return "ServiceUnavailable" if self.status == 503 else "AccessDeniedException"
 
 
+class Signed(NamedTuple):
+    """A signature as it was sent, not verified yet, with the credential that it names and the parsed query."""
+
+    signature: Any
+    credential: Any
+    query: dict[str, list[str]]
+    in_header: bool
+
+
 @dataclass(frozen=True)
 class Guard:
     """An ASGI application around the emulator's."""
@@ -74,9 +83,9 @@ class Guard:
         elif scope["type"] == "http":
             try:
                 headers = _joined(scope["headers"])
-                is_front_door = self._check_sender(scope, headers)
+                signed = self._sender(scope, headers)
                 body = await _whole_body(receive)
-                self._check_signature(scope, headers, body, is_front_door=is_front_door)
+                self._check_signature(scope, headers, body, signed)
                 if self.context.disk.is_full and _writes(scope, body):
                     raise _disk_full()
             except Refusal as refusal:
@@ -102,32 +111,32 @@ class Guard:
 
         return checked
 
-    def _check_sender(self, scope: Scope, headers: Mapping[str, str]) -> bool:
-        """Whether the front door sent this. Raises Refusal for a page, and for who has no key."""
+    def _sender(self, scope: Scope, headers: Mapping[str, str]) -> Signed | None:
+        """The signature of a request; None for the front door and for public keys. Raises Refusal for anyone else."""
         if scope["path"].startswith(_INTERNAL):
             raise Refusal(404, "There is no such path.")
         token = headers.get(TOKEN, "")
         if hmac.compare_digest(token.encode(), self.context.credentials.gateway_token.encode()):
-            return True
+            return None
         if not _OF_BROWSERS.isdisjoint(headers):
             raise Refusal(403, "Requests of web pages are refused.")
-        if _hostname(headers.get("host", "")) not in _LOOPBACK:
+        if not is_loopback(headers.get("host", "")):
             raise Refusal(403, "The Host is not this machine's loopback address.")
-        if not _is_public_keys(scope):
-            self._credential(scope, headers)
-        return False
+        return None if _is_public_keys(scope) else self._signed(scope, headers)
 
-    def _check_signature(self, scope: Scope, headers: Mapping[str, str], body: bytes, *, is_front_door: bool) -> None:
+    def _check_signature(self, scope: Scope, headers: Mapping[str, str], body: bytes, signed: Signed | None) -> None:
         """Raises Refusal."""
         signed_form.set(False)
-        if _is_public_keys(scope) or (is_front_door and _is_unsigned(scope, headers, body)):
-            return
-        if is_front_door and _is_form(scope, headers):
-            _check_form(headers["content-type"], body)
-            return
-        if is_front_door and scope["method"] not in ("GET", "HEAD"):
-            raise Refusal(403, "The front door sends no such request.")
-        signature, credential, query, in_header = self._credential(scope, headers)
+        if signed is None:
+            if _is_public_keys(scope) or _is_unsigned(scope, headers, body):
+                return
+            if _is_form(scope, headers):
+                _check_form(headers["content-type"], body)
+                return
+            if scope["method"] not in ("GET", "HEAD"):
+                raise Refusal(403, "The front door sends no such request.")
+            signed = self._signed(scope, headers)
+        signature, credential, query, in_header = signed
         if in_header:
             failure = sigv4.request_time_failure(signature)
         else:
@@ -145,8 +154,8 @@ class Guard:
         if failure:
             raise Refusal(403, f"{failure[0]}: the signature does not match this request or has expired.")
 
-    def _credential(self, scope: Scope, headers: Mapping[str, str]) -> tuple[Any, Any, dict[str, list[str]], bool]:
-        """The parsed signature, the credential that it names, the query, and whether a header holds it."""
+    def _signed(self, scope: Scope, headers: Mapping[str, str]) -> Signed:
+        """Raises Refusal for a request without a signature of a known key."""
         query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         in_header = headers.get("authorization", "").startswith("AWS4-HMAC-SHA256 ")
         signature = sigv4.parse_header_signature(headers) if in_header else sigv4.parse_query_signature(query)
@@ -156,7 +165,7 @@ class Guard:
         credential = iam_evaluator.resolve_credential(signature.access_key_id, self.account, token)
         if isinstance(credential, CredentialResolutionError):
             raise Refusal(403, "The access key is not one of this data folder.")
-        return signature, credential, query, in_header
+        return Signed(signature, credential, query, in_header)
 
 
 def _is_public_keys(scope: Scope) -> bool:
@@ -214,13 +223,6 @@ def _check_form(content_type: str, body: bytes) -> None:
     if not fields >= {"policy", "x-amz-credential", "x-amz-signature"}:
         raise Refusal(403, "The form is not signed with AWS Signature Version 4.")
     signed_form.set(True)
-
-
-def _hostname(host: str) -> str | None:
-    try:
-        return None if "@" in host else urlsplit(f"//{host}").hostname
-    except ValueError:
-        return None
 
 
 def _expired(query: Mapping[str, list[str]], signed_at: str) -> bool:

@@ -75,6 +75,12 @@ def read(folder: Path) -> SavedState:
     return saved
 
 
+def opened(folder: Path, disk: Disk) -> tuple[SavedState, Journal]:
+    """What the folder holds: its snapshot, and the journal that it belongs to. Raises ProblemError."""
+    saved = read(folder)
+    return saved, Journal(folder / "items.jsonl", disk, saved.journal)
+
+
 class Snapshot:
     """The file, as the two functions by which the emulator restores and saves its services."""
 
@@ -96,7 +102,7 @@ class Snapshot:
         """The state of one service, which the emulator reads once at start."""
         state: State | None = self._restored.pop(service, None)
         if state and service == "lambda":
-            state.pop("dynamodb_stream_positions", None)  # in streams that begin anew with each start
+            state.pop("dynamodb_stream_positions", None)  # streams are empty after a start
         if state and service == "dynamodb":
             tables = list(state["tables"]._data.values())
             self._journal.fill(tables)

@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 from imagetrail.dynamo import to_attributes
 from local.emulator import snapshot
 from local.emulator.disk import Disk
-from local.emulator.journal import Journal
 from local.testing import Service, running
 from local.token import token
 from tests.bench.corpus import records
@@ -52,10 +51,9 @@ def rows(_stub: Stub, effort: Effort) -> Iterator[Row]:
 
 def fill(data: Path, count: int) -> None:
     """Writes records of one user into the journal of a service that is stopped."""
-    saved = snapshot.read(data)
+    saved, journal = snapshot.opened(data, Disk(data, reserve=0))
     tables = saved.services["dynamodb"]["tables"]._data.values()
     (table,) = [table for table in tables if "StorageImages" in table["TableName"]]
-    journal = Journal(data / "items.jsonl", Disk(data, reserve=0), saved.journal)
     for record in records(f"user:{USER}", count):
         journal.append((table["TableId"], record["id"], "__no_sort__", to_attributes(record)))
     journal.close()

@@ -16,7 +16,7 @@ import pytest
 from local import credentials
 from local.emulator import snapshot
 from local.emulator.disk import Disk
-from local.emulator.journal import REMEDY, Journal
+from local.emulator.journal import REMEDY
 from local.folder import Folder
 from local.problem import ProblemError
 from local.template import ROOT
@@ -104,8 +104,8 @@ def opened(data: Path) -> None:
     """Reads what `make run` and its emulator read before they start anything. Raises ProblemError."""
     assert Folder(data).runtime
     credentials.read(data)
-    saved = snapshot.read(data)
-    Journal(data / "items.jsonl", Disk(data), saved.journal).close()
+    _, journal = snapshot.opened(data, Disk(data))
+    journal.close()
 
 
 def refusal(data: Path) -> str:
@@ -133,7 +133,7 @@ def test_damaged_data_is_refused(data: Path, file: str, damage: Damage) -> None:
     [
         ("keys/cognito-pool-keys/*-access.pem", remove, REMEDY),
         ("items.jsonl", flip, REMEDY),
-        ("runtime.json", halve, "delete it and start again: it is written anew and no data is lost"),
+        ("runtime.json", halve, "delete it and start again: it is created again and no data is lost"),
     ],
 )
 def test_nothing_starts_on_it(data: Path, file: str, damage: Damage, remedy: str) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import time
 from typing import TYPE_CHECKING
 from urllib.error import HTTPError
@@ -14,6 +12,7 @@ import pytest
 
 from local.testing import Service, running
 from tests.browser.api import Api
+from tests.small_disk import mount, small_disk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,25 +22,11 @@ SMALL, LARGE = "14m", "60m"
 ENOUGH = 60  # images, far more than fit
 
 
-def mount(*arguments: str) -> None:
-    subprocess.run(["/bin/mount", "-t", "tmpfs", *arguments], check=True, capture_output=True)
-
-
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of its own, too small for what is to come."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    try:
-        mount("-o", f"size={SMALL}", "none", str(folder))
-    except (OSError, subprocess.CalledProcessError):
-        if os.environ.get("CI"):
-            raise
-        pytest.skip("mounting a small file system needs root")
-    try:
+    with small_disk(tmp_path / "disk", f"size={SMALL}") as folder:
         yield folder
-    finally:
-        subprocess.run(["/bin/umount", "--lazy", str(folder)], check=True)
 
 
 def fill(api: Api) -> tuple[list[str], list[dict[str, object]]]:

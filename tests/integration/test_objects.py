@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +10,7 @@ import pytest
 
 from local.aws import ClientError, client
 from local.emulator.launch import emulator
+from tests.small_disk import small_disk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -115,19 +114,8 @@ def test_a_write_that_a_kill_cut_in_two_never_was(tmp_path: Path) -> None:
 @pytest.fixture(params=["size=12m", "size=12m,nr_inodes=50"])
 def disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
     """A small file system; with few inodes, folders are the first that cannot be written."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = ["/bin/mount", "-t", "tmpfs", "-o", request.param, "none", str(folder)]
-    try:
-        subprocess.run(command, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        if os.environ.get("CI"):
-            raise
-        pytest.skip("mounting a small file system needs root")
-    try:
+    with small_disk(tmp_path / "disk", request.param) as folder:
         yield folder
-    finally:
-        subprocess.run(["/bin/umount", "--lazy", str(folder)], check=True)
 
 
 def fill(disk: Path) -> list[Path]:
