@@ -45,7 +45,7 @@ def test_it_says_what_was_made_and_leads_to_it(visit: Visit, maker: str) -> None
     expect(card(page, "Images").get_by_role("img")).to_have_attribute(
         "aria-label", "Images by day: Succeeded 2, Failed 0, Blocked 0"
     )
-    expect(card(page, "From wish to favorite").get_by_role("listitem")).to_contain_text(
+    expect(card(page, "From request to favorite").get_by_role("listitem")).to_contain_text(
         ["Asked for", "Succeeded", "Kept", "Favorites", "Failed", "Blocked", "Under way"]
     )
     expect(card(page, "Visual elements").get_by_text("paper lamps")).to_be_visible()
@@ -54,7 +54,7 @@ def test_it_says_what_was_made_and_leads_to_it(visit: Visit, maker: str) -> None
     card(page, "Words in prompts").get_by_role("link", name="quokka").click()
     expect(page.locator(".tile")).to_have_count(2)
     page.go_back()
-    card(page, "From wish to favorite").get_by_role("link", name="Favorites").click()
+    card(page, "From request to favorite").get_by_role("link", name="Favorites").click()
     expect(page.locator(".tile")).to_have_count(1)
     page.go_back()
     card(page, "Models").get_by_role("link", name="procedural").click()
@@ -65,7 +65,7 @@ def test_a_link_lists_as_many_as_its_figure_says(visit: Visit, maker: str) -> No
     page = visit("/dashboard.html", user=maker)
     expect(page.locator(".card[aria-busy=true]")).to_have_count(0)
     links = {}
-    for title in ("From wish to favorite", "Models", "Datasets", "Visual elements", "Words in prompts", "Settings"):
+    for title in ("From request to favorite", "Models", "Datasets", "Visual elements", "Words in prompts", "Settings"):
         for row in card(page, title).locator("li:has(a)").all():
             link = row.get_by_role("link")
             links[link.inner_text()] = (link.get_attribute("href") or "", int(row.locator("b").inner_text()))

@@ -23,7 +23,7 @@ FIGURES = dict.fromkeys(("records", "images", "kept"), 1) | dict.fromkeys(
 
 
 class Times:
-    """A history of these times, listed as the API lists them, and what it was asked for."""
+    """Images created at these times, listed as the API lists them; `asked` holds the queries received."""
 
     def __init__(self, record: dict[str, Any], *times: str) -> None:
         self.asked: list[dict[str, str]] = []

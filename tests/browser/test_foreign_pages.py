@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Request, Response
 
-# Returns what the page could read of each answer, `null` where that is nothing. The frame of the forms loads whatever
-# is answered, so that one form follows another.
+# Returns what the page could read of each response, `null` for nothing. All forms are submitted into one frame, each
+# after the frame has loaded the response to the one before.
 _SEND = """async jobs => {
     const frame = document.createElement("iframe");
     frame.name = "sink";

@@ -132,7 +132,7 @@ def test_without_a_service_the_commands_say_what_to_do(tmp_path: Path) -> None:
 
 
 def test_data_outlives_stops_and_kills_and_the_sample_comes_once(tmp_path: Path) -> None:
-    """The settings of the machine have no say in it, and a shared secret that does not exist is told of."""
+    """AWS settings of the machine are ignored, and a shared secret that does not exist is reported."""
     data, nowhere = tmp_path / "data", "http://127.0.0.1:9"
     foreign = {
         "AWS_PROFILE": "nope",

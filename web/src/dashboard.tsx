@@ -51,7 +51,7 @@ function Dashboard() {
           <Card title="Cost" name="volume" query={query} held={volume.value}>
             {(report) => <Trend label="Cost" rows={report.rows} series={COST} show={dollars} />}
           </Card>
-          <Card title="From wish to favorite" name="volume" query={query} held={volume.value}>
+          <Card title="From request to favorite" name="volume" query={query} held={volume.value}>
             {({ total }) => (
               <Bars
                 bars={funnel(total).map((step) => ({
